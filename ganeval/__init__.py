@@ -1,0 +1,3 @@
+"""ganeval: evaluate and analyse generative adversarial networks."""
+
+__version__ = "0.1.0"

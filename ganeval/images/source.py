@@ -1,0 +1,72 @@
+"""What an image set is to the rest of the library: uint8 pixels in a stable order, with a content fingerprint."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ganeval.errors import ImageError
+
+Images: TypeAlias = torch.Tensor
+"""uint8 (N, C, H, W) with C = 1 (grey) or 3 (RGB)."""
+
+
+class ImageSource(ABC):
+    """A finite, indexable set of images whose order never depends on the disk or on the machine.
+
+    Attributes:
+        name: what the user called it; for people, never part of a cache key.
+        fingerprint: hex digest of the content and of everything that shapes the pixels (policy version, seed, subset).
+        cacheable: False where the content cannot be known without producing it (a user's callable).
+        labels: class index per image, (len(self),), where the set has classes.
+        skipped: files left out because they could not be decoded, filled while reading.
+    """
+
+    name: str
+    fingerprint: str
+    cacheable: bool = True
+    labels: npt.NDArray[np.int64] | None = None
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def read(self, indices: Sequence[int]) -> Iterator[Images]:
+        """Yield the images at `indices`, in that order, as runs of equal shape."""
+
+    def batches(self, size: int) -> Iterator[Images]:
+        """Yield every image once, in order, at most `size` together; a change of shape starts a new batch."""
+        for first in range(0, len(self), size):
+            yield from self.read(range(first, min(first + size, len(self))))
+
+
+class Subset(ImageSource):
+    """`count` images of `source`, drawn without replacement by `seed`, kept in the source's order."""
+
+    def __init__(self, source: ImageSource, count: int, seed: int) -> None:
+        super().__init__()
+        if not 0 < count <= len(source):
+            raise ImageError(
+                f"asked for {count} images, but {source.name} has {len(source)}: ask for at most {len(source)}"
+            )
+        self.source, self.skipped = source, source.skipped
+        self.indices = np.sort(np.random.default_rng(seed).permutation(len(source))[:count])
+        self.name = source.name
+        self.cacheable = source.cacheable
+        self.labels = None if source.labels is None else source.labels[self.indices]
+        whole = count == len(source)
+        self.fingerprint = source.fingerprint if whole else f"{source.fingerprint}:{count}:{seed}"
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def read(self, indices: Sequence[int]) -> Iterator[Images]:
+        return self.source.read([int(i) for i in self.indices[np.asarray(indices, dtype=np.int64)]])
