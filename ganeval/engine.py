@@ -1,0 +1,255 @@
+"""evaluate(): plan what each image set must yield, make one pass over each, compute every metric from the summaries."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganeval.cache import Cache, Entry
+from ganeval.errors import GanevalError
+from ganeval.extractors import Tap
+from ganeval.extractors.extractor import Extractor
+from ganeval.images import FeatureSource, ImageSource
+from ganeval.metrics.metric import Metric, checked
+from ganeval.summaries import Summary
+from ganeval.uncertainty import Estimate
+
+T = TypeVar("T")
+Want: TypeAlias = tuple[Tap, type[Summary]]
+Watch: TypeAlias = Callable[[str, int, int], None]
+"""Called with (image set, images done, images in all) as the pass goes on."""
+
+GIVEN = Tap("given", "rows")
+_SAVE_SECONDS = 60.0
+
+
+class Source(Protocol):
+    """What image sets and feature files have in common."""
+
+    name: str
+    fingerprint: str
+    cacheable: bool
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Request:
+    """One metric to compute, where its features are taken, and its options by name."""
+
+    metric: Metric
+    tap: Tap
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pass:
+    """How the passes run: the networks by extractor name, and what must not change any result."""
+
+    extractors: Mapping[str, Extractor]
+    batch_size: int = 64
+    cache: Cache | None = None
+    watch: Watch = lambda name, done, total: None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One request answered: the estimate, the samples that entered per image set, and the seconds it took."""
+
+    request: Request
+    estimate: Estimate
+    counts: Mapping[str, int]
+    seconds: float
+
+
+def evaluate(
+    sets: Mapping[str, ImageSource | FeatureSource], requests: Sequence[Request], run: Pass, *, seed: int = 0
+) -> tuple[list[Result], dict[str, float]]:
+    """Compute all requests from one pass over each image set.
+
+    Each image is decoded once, each network runs once per batch, each summary is updated once, however many metrics ask.
+    Returns the results in the order of `requests`, and the seconds each image set's pass took.
+
+    Raises:
+        GanevalError: a metric needs an image set that is not there, has too few samples, or features are not finite.
+    """
+    summaries: dict[str, Mapping[Want, Summary]] = {}
+    seconds: dict[str, float] = {}
+    for name, wanted in plan(requests, sets).items():
+        started = time.perf_counter()
+        summaries[name] = summarise(name, sets[name], wanted, run)
+        seconds[f"pass over {name}"] = time.perf_counter() - started
+    return [_compute(request, summaries, seed) for request in requests], seconds
+
+
+def plan(requests: Iterable[Request], available: Iterable[str]) -> dict[str, set[Want]]:
+    """What each image set must yield: the union over all requests."""
+    wanted: dict[str, set[Want]] = {}
+    for request in requests:
+        for name, kind in request.metric.sets.items():
+            if name not in available:
+                raise GanevalError(f"{request.metric.name} needs the image set '{name}': give it with --{name}")
+            wanted.setdefault(name, set()).add((request.tap, kind))
+    return wanted
+
+
+def summarise(name: str, source: ImageSource | FeatureSource, wanted: set[Want], run: Pass) -> dict[Want, Summary]:
+    """One pass over one image set. What the cache holds is not computed again; what was begun is continued."""
+    if isinstance(source, FeatureSource):
+        return {want: _whole(want[1], source) for want in wanted}
+    cache = run.cache if source.cacheable else None
+    entries = {want: _entry(cache, source, want, run.extractors) for want in wanted}
+    missing = {want: entry for want, entry in entries.items() if entry.position < len(source)}
+    positions = {entry.position for entry in missing.values()}
+    if len(positions) > 1:  # begun at different times: they can only go on together from the start
+        missing = {want: Entry(entry.key, want[1]()) for want, entry in missing.items()}
+        entries |= missing
+        positions = {0}
+    if missing:
+        _extract(name, source, missing, positions.pop(), run)
+    source.skipped[:] = next((e.skipped for e in entries.values() if e.skipped), source.skipped)
+    return {want: entry.summary for want, entry in entries.items()}
+
+
+def _whole(kind: type[Summary], source: FeatureSource) -> Summary:
+    summary = kind()
+    summary.update(torch.from_numpy(np.array(source.rows(), dtype=np.float32)))
+    return summary
+
+
+def _entry(cache: Cache | None, source: ImageSource, want: Want, extractors: Mapping[str, Extractor]) -> Entry:
+    tap, kind = want
+    extractor = extractors[tap.extractor]
+    if cache is None or not extractor.cacheable:
+        return Entry(None, kind())
+    key = cache.key(source.fingerprint, extractor.fingerprint, tap.layer, kind.kind)
+    return cache.load(key) or Entry(key, kind())
+
+
+def _extract(name: str, source: ImageSource, entries: Mapping[Want, Entry], start: int, run: Pass) -> None:
+    """Decode and embed images from index `start` on, saving what is done once a minute."""
+    layers: dict[str, set[str]] = {}
+    for tap, _ in entries:
+        layers.setdefault(tap.extractor, set()).add(tap.layer)
+    joiners = {extractor: _Joiner(run.batch_size) for extractor in layers}
+
+    def embed(extractor: str, batches: Iterable[Tensor]) -> None:
+        for prepared in batches:
+            rows = run.extractors[extractor].forward(prepared, layers[extractor])
+            for (tap, _), entry in entries.items():
+                if tap.extractor == extractor:
+                    entry.summary.update(_finite(rows[tap.layer], tap, source.name))
+
+    saved = time.monotonic()
+    run.watch(name, start, len(source))
+    for position, runs in _ahead(_read(source, start, run.batch_size)):
+        for extractor, joiner in joiners.items():
+            for images in runs:
+                embed(extractor, joiner.push(run.extractors[extractor].prepare(images)))
+        run.watch(name, position, len(source))
+        done = position == len(source)
+        if done:
+            for extractor, joiner in joiners.items():
+                embed(extractor, joiner.rest())
+        if done or (time.monotonic() - saved > _SAVE_SECONDS and not any(j.waiting for j in joiners.values())):
+            for entry in entries.values():
+                entry.position, entry.skipped = position, list(source.skipped)
+                if run.cache:
+                    run.cache.save(entry)
+            saved = time.monotonic()
+
+
+def _finite(rows: Tensor, tap: Tap, name: str) -> Tensor:
+    if not bool(torch.isfinite(rows).all()):
+        raise GanevalError(f"{tap} gave features that are not finite for {name}: look at its images, or use fp32")
+    return rows
+
+
+def _read(source: ImageSource, start: int, size: int) -> Iterator[tuple[int, list[Tensor]]]:
+    for first in range(start, len(source), size):
+        last = min(first + size, len(source))
+        yield last, list(source.read(range(first, last)))
+
+
+class _Joiner:
+    """Joins prepared rows into full batches, since images of mixed sizes come in short runs."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.waiting = size, list[Tensor]()
+
+    def push(self, rows: Tensor) -> Iterator[Tensor]:
+        self.waiting.append(rows)
+        if sum(map(len, self.waiting)) >= self.size:
+            yield from self.rest()
+
+    def rest(self) -> Iterator[Tensor]:
+        if self.waiting:
+            joined = self.waiting[0] if len(self.waiting) == 1 else torch.cat(self.waiting)
+            self.waiting = []
+            yield from joined.split(self.size)
+
+
+def _ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
+    """The same items, made by a thread that stays up to `depth` ahead: decoding goes on while the network runs."""
+    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: T | None, error: BaseException | None = None) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put((item, error), timeout=0.1)
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for item in items:
+                put(item)
+                if stop.is_set():
+                    return
+            put(None, StopIteration())
+        except BaseException as error:  # handed to the reader, who raises it
+            put(None, error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _compute(request: Request, summaries: Mapping[str, Mapping[Want, Summary]], seed: int) -> Result:
+    metric = request.metric
+    inputs = {name: summaries[name][request.tap, kind] for name, kind in metric.sets.items()}
+    options = dict(request.options)
+    if metric.seeded:  # its own stream: what else is computed changes nothing
+        options["rng"] = np.random.default_rng([seed, zlib.crc32(metric.name.encode())])
+    started = time.perf_counter()
+    widths = {name: _width(summary) for name, summary in inputs.items()}
+    if len(set(widths.values())) > 1:
+        raise GanevalError(f"{metric.name}: image sets have features of different widths {widths}: use one network for all")
+    estimate = checked(metric, metric.function(**inputs, **options))
+    counts = {name: summary.count for name, summary in inputs.items()}
+    return Result(request, estimate, counts, time.perf_counter() - started)
+
+
+def _width(summary: Summary) -> int:
+    summary.require(1, "a metric")
+    return summary.width

@@ -1,0 +1,104 @@
+"""Linear algebra and distances in float64, in blocks of bounded memory. Knows matrices, no metric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+_BLOCK_ELEMENTS = 2**23  # 64 MiB of float64 per block of a pairwise matrix
+_ROUNDING = 1e-13  # squared distances below this share of the squared norms are float64 rounding of an exact zero
+
+
+def root(covariance: Tensor) -> Tensor:
+    """A float64 (D, D) matrix R with R.T @ R = covariance: Cholesky, or by eigenvalues where it is singular.
+
+    >>> root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs().sum().item()
+    2.0
+    """
+    upper, info = torch.linalg.cholesky_ex(covariance, upper=True)
+    if int(info) == 0:
+        return upper
+    values, vectors = torch.linalg.eigh(covariance)
+    return values.clamp(min=0).sqrt()[:, None] * vectors.T
+
+
+def trace_sqrt_product(a: Tensor, b: Tensor) -> float:
+    """Trace of the square root of (a.T @ a) @ (b.T @ b), from factors a (M, D) and b (N, D).
+
+    It is the nuclear norm of a @ b.T, a matrix of only min(M, N) singular values: no D x D square root is formed, and no
+    complex numbers appear.
+
+    >>> eye = torch.eye(3, dtype=torch.float64)
+    >>> round(trace_sqrt_product(2 * eye, 3 * eye), 12)
+    18.0
+    """
+    product = a @ b.T
+    if min(product.shape) <= 1024:
+        return float(torch.linalg.svdvals(product).sum())
+    # Beyond that, eigenvalues of the Gram matrix cost half as much and agree to 1e-9.
+    gram = product @ product.T if product.shape[0] <= product.shape[1] else product.T @ product
+    return float(torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().sum())
+
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Slices over `rows` such that a block of that many rows times `columns` stays small."""
+    step = max(1, _BLOCK_ELEMENTS // max(columns, 1))
+    return (slice(first, min(first + step, rows)) for first in range(0, rows, step))
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows of x, float64 squared Euclidean distances of those rows to all of y).
+
+    Equal rows are at distance exactly 0: what float64 rounding leaves over is cleared. Both sides are moved by the mean
+    of `y` first, which changes no distance and keeps that rounding small.
+
+    >>> x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    >>> next(squared_distances(x, x))[1].tolist()
+    [[0.0, 25.0], [25.0, 0.0]]
+    """
+    centre = y.double().mean(0)
+    y = y.double() - centre
+    y_norms = y.square().sum(1)
+    for part in blocks(len(x), len(y)):
+        rows = x[part].double() - centre
+        sums = rows.square().sum(1)[:, None] + y_norms
+        distances = torch.addmm(sums, rows, y.T, alpha=-2)
+        yield part, distances.masked_fill_(distances <= _ROUNDING * sums, 0.0)
+
+
+def neighbour_distances(x: Tensor, k: int) -> Tensor:
+    """Distances from each row of x to its k nearest other rows, ascending, float64 (N, k).
+
+    >>> neighbour_distances(torch.tensor([[0.0], [1.0], [3.0]]), 2).tolist()
+    [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]]
+    """
+    result = torch.empty(len(x), k, dtype=torch.float64)
+    for part, distances in squared_distances(x, x):
+        own = torch.arange(part.start, part.stop)
+        distances[own - part.start, own] = torch.inf
+        result[part] = distances.topk(k, largest=False).values.sqrt()
+    return result
+
+
+def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """For each row of x: distance to, and index of, the nearest row of y. float64 (N,), int64 (N,).
+
+    >>> nearest(torch.tensor([[0.9]]), torch.tensor([[0.0], [1.0]]))[1].tolist()
+    [1]
+    """
+    values, indices = zip(*(distances.min(1) for _, distances in squared_distances(x, y)), strict=True)
+    return torch.cat(values).sqrt(), torch.cat(indices)
+
+
+def balls_around(points: Tensor, centres: Tensor, radii: Tensor, *, strict: bool = False) -> Tensor:
+    """For each point, in how many balls (centre, radius) it lies, int64 (N,). `strict` leaves the surface out.
+
+    >>> balls_around(torch.tensor([[1.0], [5.0]]), torch.tensor([[0.0], [2.0]]), torch.tensor([1.0, 9.0])).tolist()
+    [2, 1]
+    """
+    inside = torch.lt if strict else torch.le
+    squares = radii.double().square()
+    counts = [inside(distances, squares).sum(1) for _, distances in squared_distances(points, centres)]
+    return torch.cat(counts)

@@ -1,0 +1,28 @@
+"""Density: how deep generated samples lie among the real ones."""
+
+from __future__ import annotations
+
+import math
+
+from ganeval.linalg import balls_around
+from ganeval.metrics.metric import metric
+from ganeval.summaries import Features
+
+
+@metric(better="higher", range=(0, math.inf), optimum=1, paper="Naeem et al. 2020, arXiv:2002.09797")
+def density(real: Features, fake: Features, *, k: int = 5, strict: bool = False) -> float:
+    """Mean number of real k-nearest-neighbour balls around a generated sample, over k.
+
+    Its expectation is 1 when both sets come from one distribution (eq. 5); above 1, samples crowd where real ones are
+    dense. Unlike precision, a single real outlier hardly moves it.
+
+    >>> import torch
+    >>> def features(*rows):
+    ...     summary = Features()
+    ...     summary.update(torch.tensor(rows))
+    ...     return summary
+    >>> density(features([0.0], [1.0]), features([0.5], [3.0]), k=1)  # two balls hold the first, none the second
+    1.0
+    """
+    counts = balls_around(fake.rows, real.rows, real.radii(k), strict=strict)
+    return counts.double().mean().item() / k

@@ -1,0 +1,24 @@
+"""Frechet Inception distance: the Frechet distance on the features that gave it its name."""
+
+from __future__ import annotations
+
+import math
+
+from ganeval.metrics.fd import fd
+from ganeval.metrics.metric import metric
+from ganeval.summaries import Moments
+
+
+@metric(
+    better="lower",
+    range=(0, math.inf),
+    optimum=0,
+    paper="Heusel et al. 2017, arXiv:1706.08500",
+    tap="inception.pool",
+)
+def fid(real: Moments, fake: Moments) -> float:
+    """Frechet Inception distance, on the 2048 pooled features of the 2015 Inception network and on nothing else.
+
+    Covariances are divided by N - 1. Biased upwards by about 1/N: compare at equal sample counts only.
+    """
+    return fd(real, fake)

@@ -1,0 +1,127 @@
+"""The `@metric` decorator: a pure function of summaries whose signature is its declaration."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from ganeval.errors import GanevalError, unknown
+from ganeval.summaries import Summary
+from ganeval.uncertainty import Estimate
+
+SETS = ("real", "fake", "train", "heldout")
+DEFAULT_TAP = "efficientnet_lite0.pool"
+
+Better = Literal["lower", "higher", "neither"]
+F = TypeVar("F", bound=Callable[..., float | Estimate])
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What the library knows of a metric, all of it read from its function.
+
+    Attributes:
+        sets: image set -> kind of summary, from the positional parameters and their annotations.
+        options: keyword-only parameters with their defaults. `rng` is not among them: the engine passes it, seeded.
+        tap: where features are taken unless the user names others.
+        rebase: False for a metric that is defined on one network only.
+    """
+
+    name: str
+    function: Callable[..., float | Estimate]
+    sets: Mapping[str, type[Summary]]
+    options: Mapping[str, Any]
+    annotations: Mapping[str, Any]
+    seeded: bool
+    tap: str
+    rebase: bool
+    better: Better
+    range: tuple[float, float]
+    optimum: float | None
+    paper: str
+    summary: str
+
+
+def metric(
+    *,
+    better: Better,
+    range: tuple[float, float],
+    optimum: float | None,
+    paper: str,
+    tap: str | None = None,
+) -> Callable[[F], F]:
+    """Declare a pure function of summaries as a metric; the function itself stays as it is.
+
+    Positional parameters are image sets (real, fake, train, heldout) annotated with the summary they need. Keyword-only
+    parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network.
+    """
+
+    def declare(function: F) -> F:
+        hints = get_type_hints(function)
+        parameters = inspect.signature(function).parameters.values()
+        keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "rng"}
+        sets = {p.name: hints[p.name] for p in parameters if p.kind is not p.KEYWORD_ONLY}
+        assert sets and set(sets) <= set(SETS), f"{function.__name__}: image sets are {SETS}, got {tuple(sets)}"
+        function.__metric__ = Metric(  # type: ignore[attr-defined]
+            name=function.__name__,
+            function=function,
+            sets=sets,
+            options=keywords,
+            annotations=hints,
+            seeded="rng" in hints,
+            tap=tap or DEFAULT_TAP,
+            rebase=tap is None,
+            better=better,
+            range=range,
+            optimum=optimum,
+            paper=paper,
+            summary=(inspect.getdoc(function) or "").split("\n")[0],
+        )
+        return function
+
+    return declare
+
+
+def registered() -> dict[str, Metric]:
+    """All metrics by name: every function declared in a file of this package, found by looking, not by an index."""
+    from ganeval import metrics
+
+    files = tuple(sorted(info.name for info in pkgutil.iter_modules(metrics.__path__)))
+    return dict(_registered(files))
+
+
+@cache
+def _registered(files: tuple[str, ...]) -> dict[str, Metric]:
+    found: dict[str, Metric] = {}
+    for file in files:
+        for value in vars(importlib.import_module(f"ganeval.metrics.{file}")).values():
+            declared = getattr(value, "__metric__", None)
+            if declared is not None and value.__module__ == f"ganeval.metrics.{file}":
+                assert declared.name not in found, f"two metrics are called {declared.name}"
+                found[declared.name] = declared
+    return found
+
+
+def get(name: str) -> Metric:
+    """The metric of that name, or GanevalError with the nearest match."""
+    known = registered()
+    if name not in known:
+        raise unknown("metric", name, known)
+    return known[name]
+
+
+def checked(declared: Metric, value: float | Estimate) -> Estimate:
+    """The metric's result as an Estimate, refused if it is not a finite number."""
+    estimate = value if isinstance(value, Estimate) else Estimate(float(value))
+    if not math.isfinite(estimate.value):
+        raise GanevalError(
+            f"{declared.name} came out as {estimate.value}: the features are degenerate (constant or not finite). "
+            "Look at the images, or choose other --features"
+        )
+    return estimate

@@ -1,0 +1,32 @@
+"""What makes two scores comparable, in one dictionary with one fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+PRESETS = ("ganeval",)
+"""Named sets of conventions. `ganeval`: every pair of samples counts, N - 1 covariances, closed balls, own resizers."""
+
+
+def describe(*, preset: str, seed: int, extractors: Mapping[str, str], sets: Mapping[str, str]) -> dict[str, Any]:
+    """The protocol of one scorecard.
+
+    Args:
+        extractors: extractor name -> its fingerprint (weights, preprocessing, precision).
+        sets: every image set but the generated one -> "count x fingerprint".
+    """
+    protocol: dict[str, Any] = {
+        "preset": preset,
+        "seed": seed,
+        "extractors": dict(sorted(extractors.items())),
+        "sets": dict(sorted(sets.items())),
+    }
+    return protocol | {"fingerprint": fingerprint(protocol)}
+
+
+def fingerprint(inputs: Any) -> str:
+    """16 hex digits that change whenever any input does."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,210 @@
+"""Small mergeable summaries of feature rows. Batches, workers, machines, resume and cache are all `update` and `merge`."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from ganeval import linalg
+from ganeval.errors import GanevalError
+
+_LEAST_CHUNK = 1024  # rows folded together; more would only cost memory, fewer would cost D x D additions
+
+
+class Summary(ABC):
+    """What is kept of one image set's rows at one tap.
+
+    Attributes:
+        kind: the name of the class of summary in cache keys and files.
+        count: rows seen so far.
+        width: columns D, 0 before the first row.
+    """
+
+    kind: ClassVar[str]
+    count: int
+    width: int = 0
+
+    @abstractmethod
+    def update(self, rows: Tensor) -> None:
+        """Take in float32 rows (N, D). The result does not depend on how rows are cut into batches."""
+
+    @abstractmethod
+    def merge(self, other: Self) -> None:
+        """Take in another summary, as if its rows had come after one's own."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything, as tensors; `from_state` gives an equal summary back."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Self:
+        """The summary that `state_dict` described."""
+
+    def require(self, least: int, what: str) -> None:
+        """Raise GanevalError unless at least `least` rows are here."""
+        if self.count < least:
+            raise GanevalError(f"{what} needs at least {least} samples, got {self.count}: use more images")
+
+
+class Features(Summary):
+    """All rows, float32 (N, D), in order. For metrics that compare samples with samples."""
+
+    kind = "features"
+
+    def __init__(self) -> None:
+        self._rows: list[Tensor] = []
+        self._radii: Tensor | None = None
+        self.count = 0
+
+    def update(self, rows: Tensor) -> None:
+        self._rows.append(rows.to(torch.float32))
+        self._radii = None
+        self.count += len(rows)
+        self.width = rows.shape[1]
+
+    def merge(self, other: Features) -> None:
+        if other.count:
+            self.update(other.rows)
+
+    @property
+    def rows(self) -> Tensor:
+        """float32 (N, D)."""
+        if not self._rows:
+            raise GanevalError("no samples: the image set is empty")
+        if len(self._rows) > 1:
+            self._rows = [torch.cat(self._rows)]
+        return self._rows[0]
+
+    def radii(self, k: int) -> Tensor:
+        """Distance from each row to its k-th nearest other row, float64 (N,). Kept, since several metrics ask."""
+        self.require(k + 1, f"a distance to the {k}-th neighbour")
+        if self._radii is None or self._radii.shape[1] < k:
+            self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
+        return self._radii[:, k - 1]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"rows": self.rows} if self.count else {}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Features:
+        summary = cls()
+        if "rows" in state:
+            summary.update(state["rows"])
+        return summary
+
+
+class Moments(Summary):
+    """Mean and covariance in float64, in memory that does not grow with N.
+
+    While there are no more rows than D (or than a chunk), the rows themselves are kept: that is no larger than the
+    covariance and lets the Frechet distance of few samples use singular values of an N x N product. After that, rows are
+    folded a fixed number at a time into a mean and a scatter matrix about that mean (Chan, Golub, LeVeque 1983), so that
+    the cut into batches cannot change the sums.
+    """
+
+    kind = "moments"
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._folded = 0
+        self._mean = torch.empty(0, dtype=torch.float64)
+        self._scatter = torch.empty(0, 0, dtype=torch.float64)
+        self._waiting: list[Tensor] = []
+
+    def update(self, rows: Tensor) -> None:
+        self._waiting.append(rows.to(torch.float32))
+        self.count += len(rows)
+        self.width = rows.shape[1]
+        chunk = max(_LEAST_CHUNK, rows.shape[1])
+        if self.count - self._folded > chunk:
+            *full, rest = torch.cat(self._waiting).split(chunk)
+            for part in full:
+                self._fold(*_scatter(part))
+            self._waiting = [rest.clone()]
+
+    def merge(self, other: Moments) -> None:
+        if other._folded:
+            self._fold(other._folded, other._mean, other._scatter)
+            self.count += other._folded
+        for rows in other._waiting:
+            self.update(rows)
+
+    def _fold(self, count: int, mean: Tensor, scatter: Tensor) -> None:
+        self.width = len(mean)
+        if not self._folded:
+            self._folded, self._mean, self._scatter = count, mean, scatter
+            return
+        total = self._folded + count
+        shift = mean - self._mean
+        self._scatter = self._scatter + scatter
+        self._scatter.addr_(shift, shift, alpha=self._folded * count / total)
+        self._mean = self._mean + shift * (count / total)
+        self._folded = total
+
+    def _whole(self) -> tuple[Tensor, Tensor]:
+        """Mean (D,) and scatter (D, D) of all rows; own state stays, so that later updates fold as they would have."""
+        if not self._waiting:
+            return self._mean, self._scatter
+        whole = Moments()
+        if self._folded:
+            whole._fold(self._folded, self._mean, self._scatter)
+        whole._fold(*_scatter(torch.cat(self._waiting)))
+        return whole._mean, whole._scatter
+
+    @property
+    def mean(self) -> Tensor:
+        """float64 (D,)."""
+        if self._folded:
+            return self._whole()[0]
+        return torch.cat(self._waiting).double().mean(0)
+
+    @property
+    def covariance(self) -> Tensor:
+        """float64 (D, D), divided by N - 1."""
+        self.require(2, "a covariance")
+        return self._whole()[1] / (self.count - 1)
+
+    def factor(self) -> Tensor:
+        """float64 (K, D) with K <= max(N, D) and `factor.T @ factor` equal to the covariance.
+
+        The centred rows over sqrt(N - 1) while N <= D, else a Cholesky factor.
+        """
+        self.require(2, "a covariance")
+        if not self._folded:
+            rows = torch.cat(self._waiting).double()
+            if self.count <= rows.shape[1]:
+                return (rows - rows.mean(0)) / (self.count - 1) ** 0.5
+        return linalg.root(self.covariance)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        state = {"folded": torch.tensor(self._folded)}
+        if self._waiting:
+            state["waiting"] = torch.cat(self._waiting)
+        if self._folded:
+            state |= {"mean": self._mean, "scatter": self._scatter}
+        return state
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> Moments:
+        summary = cls()
+        if int(state["folded"]):
+            summary._fold(int(state["folded"]), state["mean"], state["scatter"])
+            summary.count = summary._folded
+        if "waiting" in state:
+            summary.update(state["waiting"])
+        return summary
+
+
+def _scatter(rows: Tensor) -> tuple[int, Tensor, Tensor]:
+    rows = rows.double()
+    mean = rows.mean(0)
+    centred = rows - mean
+    return len(rows), mean, centred.T @ centred
+
+
+KINDS: Mapping[str, type[Summary]] = {kind.kind: kind for kind in (Features, Moments)}
