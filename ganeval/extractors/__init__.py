@@ -1,0 +1,16 @@
+"""Feature extractors: uint8 images in, float32 rows per named layer out. One file each, found without an index."""
+
+from ganeval.extractors.extractor import Extractor, Precision, Setup
+from ganeval.extractors.registry import Entry, Tap, extractor, known_extractors, load_extractor, parse_tap
+
+__all__ = [
+    "Entry",
+    "Extractor",
+    "Precision",
+    "Setup",
+    "Tap",
+    "extractor",
+    "known_extractors",
+    "load_extractor",
+    "parse_tap",
+]

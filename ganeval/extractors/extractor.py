@@ -1,4 +1,4 @@
-"""What a feature extractor is: uint8 images in, float32 rows per named layer out; it owns its resize and normalisation."""
+"""What a feature extractor is: uint8 images in, float32 rows per named layer out; it owns its preprocessing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ganeval.errors import unknown
 from ganeval.images.source import Images
 
 Precision = Literal["fp32", "bf16"]
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Setup:
 
     variant: str = ""
     weights: Mapping[str, Path] = field(default_factory=dict)
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     precision: Precision = "fp32"
 
 
@@ -39,12 +41,14 @@ class Extractor(ABC):
         fingerprint: weights sha256 + preprocessing version + precision, in one string.
         widths: layer -> number of columns D.
         default: the layer meant when only the extractor is named.
+        cacheable: False where the weights cannot be known (a user's callable): its rows are never taken from a cache.
     """
 
     name: str
     fingerprint: str
     widths: Mapping[str, int]
     default: str
+    cacheable: bool = True
 
     @abstractmethod
     def prepare(self, images: Images) -> Tensor:
@@ -57,3 +61,8 @@ class Extractor(ABC):
     def __call__(self, images: Images, layers: Set[str]) -> dict[str, Tensor]:
         """uint8 (N, C, H, W) => {layer: float32 (N, D)}."""
         return self.forward(self.prepare(images), layers)
+
+    def require(self, layers: Set[str]) -> None:
+        """Raise GanevalError, with the nearest match, for a layer that this extractor does not have."""
+        for layer in sorted(layers - set(self.widths)):
+            raise unknown(f"layer of {self.name}", layer, self.widths)

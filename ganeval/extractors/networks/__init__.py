@@ -1,0 +1,1 @@
+"""What several extractors share about networks. Imported only when a network is loaded."""

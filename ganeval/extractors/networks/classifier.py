@@ -1,0 +1,96 @@
+"""A timm classifier as an extractor: its own preprocessing, `pool` (what the classifier reads) and `logits`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Set
+from dataclasses import astuple, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torchvision.transforms.functional import center_crop
+
+from ganeval.errors import GanevalError
+from ganeval.extractors.extractor import Extractor, Setup
+from ganeval.extractors.preparing import antialiased, checked, rgb
+from ganeval.images.source import Images
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images become the network's input.
+
+    Attributes:
+        size: height and width of the input.
+        mean, std: per channel, in units of 0..255.
+        interpolation: antialiased `bilinear` or `bicubic`.
+        crop: fraction of the resized image that the central crop keeps.
+        fit: `squash` resizes both sides to the crop; `center` resizes the shorter side and crops the longer.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str = "bilinear"
+    crop: float = 1.0
+    fit: Literal["squash", "center"] = "squash"
+
+    @property
+    def fingerprint(self) -> str:
+        """All of it, and the version of its code, in one string."""
+        return "resize/1:" + ",".join(map(str, astuple(self)))
+
+    def __call__(self, images: Images) -> Tensor:
+        """uint8 (N, 1 or 3, H, W) => float32 (N, 3, *size)."""
+        resized = antialiased(checked(images), self._resized(images.shape[2], images.shape[3]), self.interpolation)
+        mean, std = (images.new_tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (self.mean, self.std))
+        cropped: Tensor = center_crop(rgb(resized), list(self.size))
+        return (cropped - mean) / std
+
+    def _resized(self, height: int, width: int) -> tuple[int, int]:
+        """Size before the crop."""
+        target = tuple(math.floor(side / self.crop) for side in self.size)
+        if self.fit == "squash":
+            return target[0], target[1]
+        scale = max(target[0] / height, target[1] / width)
+        return max(target[0], int(height * scale)), max(target[1], int(width * scale))
+
+
+class Classifier(Extractor):
+    """A timm model with a pooled layer before its classifier."""
+
+    default = "pool"
+
+    def __init__(self, name: str, network: Module, preprocessing: Preprocessing, setup: Setup, weights: str) -> None:
+        self.name, self.preprocessing = name, preprocessing
+        self.fingerprint = f"{name}:{weights}:{preprocessing.fingerprint}:{setup.precision}"
+        self.device, self.dtype = setup.device, DTYPES[setup.precision]
+        self.network: Any = network.eval().requires_grad_(False).to(self.device, self.dtype)
+        self.network.to(memory_format=torch.channels_last)
+        self.widths = self._measure()
+
+    def prepare(self, images: Images) -> Tensor:
+        """uint8 (N, 1 or 3, H, W) => float32 (N, 3, *size), normalised."""
+        return self.preprocessing(images.to(self.device))
+
+    @torch.no_grad()
+    def forward(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
+        """float32 (N, 3, *size) => {"pool": (N, D), "logits": (N, classes)}, those asked for."""
+        self.require(layers)
+        x = prepared.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        maps = self.network.forward_features(x)
+        heads = {layer: self.network.forward_head(maps, pre_logits=layer == "pool") for layer in sorted(layers)}
+        return {layer: rows.float().cpu() for layer, rows in heads.items()}
+
+    def _measure(self) -> Mapping[str, int]:
+        """Widths from one grey image. A model without a classifier has no `logits`."""
+        self.widths = {"pool": 0} if self.network.num_classes == 0 else {"pool": 0, "logits": 0}
+        rows = self(torch.full((1, 3, *self.preprocessing.size), 127, dtype=torch.uint8), set(self.widths))
+        wrong = [layer for layer, values in rows.items() if values.ndim != 2]
+        if wrong:
+            raise GanevalError(f"{self.name} gives no pooled rows at {wrong}: choose a model with a pooled head")
+        return {layer: rows[layer].shape[1] for layer in self.widths}
