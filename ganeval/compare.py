@@ -29,7 +29,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One score in its place. `best` among the models of its column; `foreign` where only `force` let it stand there."""
+    """One score in its place. `best` among the models of its column; `foreign` if only `force` let it stand there."""
 
     score: Score
     best: bool = False

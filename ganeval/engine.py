@@ -244,7 +244,9 @@ def _compute(request: Request, summaries: Mapping[str, Mapping[Want, Summary]], 
     started = time.perf_counter()
     widths = {name: _width(summary) for name, summary in inputs.items()}
     if len(set(widths.values())) > 1:
-        raise GanevalError(f"{metric.name}: image sets have features of different widths {widths}: use one network for all")
+        raise GanevalError(
+            f"{metric.name}: image sets have features of different widths {widths}: use one network for all"
+        )
     estimate = checked(metric, metric.function(**inputs, **options))
     counts = {name: summary.count for name, summary in inputs.items()}
     return Result(request, estimate, counts, time.perf_counter() - started)

@@ -18,6 +18,10 @@ class WeightsError(GanevalError):
     """Network weights that are missing, damaged, or not the ones that were named."""
 
 
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM, after everything was saved. The command line prints the message and exits with code 130."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> GanevalError:
     """The error for a name outside a closed list: the nearest match, then the whole list.
 

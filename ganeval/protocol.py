@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-PRESETS = ("ganeval",)
-"""Named sets of conventions. `ganeval`: every pair of samples counts, N - 1 covariances, closed balls, own resizers."""
+PRESETS: Mapping[str, str] = {
+    "ganeval": "every pair of samples counts, covariances over N - 1, closed balls, each network's own resizer",
+}
 
 
 def describe(*, preset: str, seed: int, extractors: Mapping[str, str], sets: Mapping[str, str]) -> dict[str, Any]:

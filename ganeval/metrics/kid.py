@@ -39,7 +39,9 @@ def kid(
         return normal_interval(value, error, "interval of the population value, U-statistic variance")
     least = min(real.count, fake.count)
     if subset_size > least:
-        raise GanevalError(f"kid: subset_size is {subset_size}, but a set has only {least} samples: lower kid.subset_size")
+        raise GanevalError(
+            f"kid: subset_size is {subset_size}, but a set has only {least} samples: lower kid.subset_size"
+        )
     values = []
     for _ in range(subsets):
         x = fake.rows[rng.choice(fake.count, subset_size, replace=False)]

@@ -1,0 +1,103 @@
+"""`ganeval list`: what there is to choose from, with one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+Row = dict[str, Any]
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["metrics", "features", "datasets", "recipes", "protocols", "weights"]))
+@click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+def command(what: str, as_json: bool) -> None:
+    """List metrics, features, datasets, recipes, protocols or weights."""
+    import json
+
+    rows = _LISTS[what]()
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in rows[0]:
+        table.add_column(name, no_wrap=name == "name")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _metrics() -> list[Row]:
+    from ganeval.metrics.metric import registered
+
+    return [
+        {
+            "name": name,
+            "needs": ", ".join(f"{role}: {kind.kind}" for role, kind in metric.sets.items()),
+            "range": "{:g} .. {:g}".format(*metric.range),
+            "optimum": "-" if metric.optimum is None else f"{metric.optimum:g}",
+            "better": metric.better,
+            "features": "any" if metric.rebase else metric.tap,
+            "options": ", ".join(f"{option}={value}" for option, value in metric.options.items()) or "-",
+            "paper": metric.paper,
+            "what": metric.summary,
+        }
+        for name, metric in sorted(registered().items())
+    ]
+
+
+def _features() -> list[Row]:
+    from ganeval.extractors import known_extractors
+
+    return [
+        {"name": name, "layers": ", ".join(entry.layers), "default": entry.default, "what": entry.summary}
+        for name, entry in sorted(known_extractors().items())
+    ]
+
+
+def _datasets() -> list[Row]:
+    from ganeval.data.datasets import describe
+
+    return [dict(row) for row in describe()]
+
+
+def _recipes() -> list[Row]:
+    from dataclasses import fields
+
+    from reference_models.registry import recipes
+
+    return [
+        {
+            "name": name,
+            "title": recipe.title,
+            "paper": recipe.paper,
+            "options": ", ".join(f"{field.name}={field.default}" for field in fields(recipe)),
+        }
+        for name, recipe in sorted(recipes().items())
+    ]
+
+
+def _protocols() -> list[Row]:
+    from ganeval.protocol import PRESETS
+
+    return [{"name": name, "what": what} for name, what in PRESETS.items()]
+
+
+def _weights() -> list[Row]:
+    from ganeval.extractors.weights import known_weights
+
+    return [dict(row) for row in known_weights()]
+
+
+_LISTS = {
+    "metrics": _metrics,
+    "features": _features,
+    "datasets": _datasets,
+    "recipes": _recipes,
+    "protocols": _protocols,
+    "weights": _weights,
+}

@@ -1,0 +1,56 @@
+"""Options that several commands share, and the progress that they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+
+device = click.option(
+    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto takes a GPU if any."
+)
+seed = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Decides every random draw."
+)
+data_root = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Folder with data sets in torchvision's layout."
+)
+weights = click.option(
+    "--weights", multiple=True, metavar="NAME=PATH", help="A network's weights file, e.g. inception=PATH. Repeatable."
+)
+settings = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="One option. Repeatable.")
+
+
+def assignments(items: Iterable[str]) -> dict[str, str]:
+    """("a=1", "b=2") => {"a": "1", "b": "2"}."""
+    from ganeval.options import split_assignment
+
+    return dict(split_assignment(item) for item in items)
+
+
+def commas(text: str) -> tuple[str, ...]:
+    """ "fid, kid" => ("fid", "kid")."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+@contextmanager
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A function (name, done, total) that shows a bar per name on standard error while the context is open."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bars: dict[str, Any] = {}
+
+        def watch(name: str, done: int, total: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=total)
+            progress.update(bars[name], completed=done)
+
+        yield watch

@@ -1,0 +1,107 @@
+"""Laws that hold for every metric in the registry, so that a new file needs no test of its own to be checked."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganeval.errors import GanevalError
+from ganeval.metrics.metric import Metric, checked, registered
+from ganeval.summaries import Summary
+
+METRICS = sorted(registered().values(), key=lambda metric: metric.name)
+every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+
+
+def rows(n: int, seed: int, mean: float = 0.0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(mean, 1, (n, 12)).astype(np.float32))
+
+
+def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> float:
+    def summary(kind: type[Summary], data: torch.Tensor) -> Summary:
+        made = kind()
+        for part in data.split(batch):
+            made.update(part)
+        return made
+
+    options: dict[str, Any] = dict(metric.options)
+    if metric.seeded:
+        options["rng"] = np.random.default_rng(0)
+    inputs = {role: summary(kind, sets[role]) for role, kind in metric.sets.items()}
+    return checked(metric, metric.function(**inputs, **options)).value
+
+
+def some_sets(mean: float = 0.3) -> dict[str, torch.Tensor]:
+    return {"real": rows(300, 0), "fake": rows(250, 1, mean), "train": rows(280, 2), "heldout": rows(260, 3)}
+
+
+@every_metric
+def test_value_lies_in_the_stated_range(metric: Metric) -> None:
+    for mean in (0.0, 0.3, 5.0):
+        low, high = metric.range
+        assert low <= compute(metric, some_sets(mean)) <= high
+
+
+@every_metric
+def test_batches_change_nothing(metric: Metric) -> None:
+    values = [compute(metric, some_sets(), batch) for batch in (1, 7, 64)]
+    assert values[1:] == values[:-1]
+
+
+@every_metric
+def test_order_of_samples_changes_nothing(metric: Metric) -> None:
+    sets = some_sets()
+    shuffled = {role: data[torch.randperm(len(data), generator=torch.manual_seed(4))] for role, data in sets.items()}
+    assert compute(metric, shuffled) == pytest.approx(compute(metric, sets), rel=1e-9, abs=1e-12)
+
+
+@every_metric
+def test_inputs_are_left_as_they_were(metric: Metric) -> None:
+    sets = some_sets()
+    before = {role: data.clone() for role, data in sets.items()}
+    compute(metric, sets)
+    assert all(torch.equal(sets[role], before[role]) for role in sets)
+
+
+@every_metric
+def test_a_copy_of_the_real_set_reaches_the_optimum(metric: Metric) -> None:
+    if metric.optimum is None or "real" not in metric.sets:
+        pytest.skip("no optimum on identical sets is claimed")
+    same = some_sets() | {"fake": some_sets()["real"].clone()}
+    # an optimum inside the range is one of the expectation: a finite copy may pass it
+    noise = 1e-9 if metric.optimum in metric.range else 0.35
+    assert abs(compute(metric, same) - metric.optimum) <= noise
+
+
+@every_metric
+def test_a_worse_generator_gets_a_worse_score(metric: Metric) -> None:
+    if metric.better == "neither" or "real" not in metric.sets:
+        pytest.skip("no direction against the real set is claimed")
+    ladder = [compute(metric, some_sets(mean)) for mean in (0.1, 0.7, 2.0)]
+    assert ladder == sorted(ladder, reverse=metric.better == "higher")
+    assert ladder[0] != ladder[-1]
+
+
+@every_metric
+def test_too_few_samples_are_refused_in_words(metric: Metric) -> None:
+    sets = {role: data[:1] for role, data in some_sets().items()}
+    with pytest.raises(GanevalError, match=r"at least \d+ samples"):
+        compute(metric, sets)
+
+
+@every_metric
+def test_the_docstring_says_what_a_reader_needs(metric: Metric) -> None:
+    text = inspect.getdoc(metric.function) or ""
+    assert len(text) > 80
+    assert metric.paper
+    assert not metric.summary.startswith("Compute")
+    assert len(metric.options) <= 6
+
+
+@every_metric
+def test_only_the_fake_set_is_the_generators(metric: Metric) -> None:
+    assert "fake" in metric.sets

@@ -1,0 +1,71 @@
+"""Matrix roots, traces and distances against scipy and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from scipy.spatial.distance import cdist
+
+from ganeval import linalg
+
+
+def rows(n: int, d: int, seed: int, shift: float = 0.0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=(n, d)) + shift)
+
+
+@pytest.mark.parametrize("rank", [3, 8])
+def test_root_squares_to_the_covariance_even_when_singular(rank: int) -> None:
+    a = rows(rank, 8, 0)
+    covariance = a.T @ a
+    root = linalg.root(covariance)
+    torch.testing.assert_close(root.T @ root, covariance, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("m", "n", "d"), [(50, 60, 20), (10, 12, 40), (10, 90, 40)])
+def test_trace_sqrt_product_equals_scipys_sqrtm(m: int, n: int, d: int) -> None:
+    a, b = rows(m, d, 1), rows(n, d, 2)
+    product = (a.T @ a).numpy() @ (b.T @ b).numpy()
+    # sqrtm of a singular product is only good to about the root of the machine's precision
+    expected = np.trace(scipy.linalg.sqrtm(product).real)
+    assert linalg.trace_sqrt_product(a, b) == pytest.approx(expected, rel=1e-6)
+
+
+def test_both_ways_to_the_singular_values_agree() -> None:
+    a, b = rows(1100, 1200, 3), rows(1100, 1200, 4)
+    assert linalg.trace_sqrt_product(a, b) == pytest.approx(float(torch.linalg.svdvals(a @ b.T).sum()), rel=1e-9)
+
+
+def test_squared_distances_match_scipy_across_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linalg, "_BLOCK_ELEMENTS", 100)
+    x, y = rows(37, 5, 5, shift=1e3), rows(23, 5, 6, shift=1e3)
+    found = torch.cat([distances for _, distances in linalg.squared_distances(x, y)])
+    np.testing.assert_allclose(found, cdist(x, y, "sqeuclidean"), rtol=1e-9)
+
+
+def test_equal_rows_are_at_distance_zero_however_large() -> None:
+    x = (rows(200, 64, 7, shift=1e4)).float()
+    diagonal = torch.cat([distances for _, distances in linalg.squared_distances(x, x.clone())]).diagonal()
+    assert diagonal.eq(0).all()
+
+
+def test_neighbour_distances_leave_out_the_row_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linalg, "_BLOCK_ELEMENTS", 64)
+    x = rows(30, 4, 8)
+    expected = np.sort(cdist(x, x), axis=1)[:, 1:4]
+    np.testing.assert_allclose(linalg.neighbour_distances(x, 3), expected, rtol=1e-9)
+
+
+def test_nearest_matches_brute_force() -> None:
+    x, y = rows(40, 6, 9), rows(50, 6, 10)
+    distances, indices = linalg.nearest(x, y)
+    brute = cdist(x, y)
+    np.testing.assert_array_equal(indices, brute.argmin(1))
+    np.testing.assert_allclose(distances, brute.min(1), rtol=1e-9)
+
+
+def test_strict_balls_leave_their_surface_out() -> None:
+    point, centre, radius = torch.tensor([[1.0]]), torch.tensor([[0.0]]), torch.tensor([1.0])
+    assert linalg.balls_around(point, centre, radius).item() == 1
+    assert linalg.balls_around(point, centre, radius, strict=True).item() == 0
