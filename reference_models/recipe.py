@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import ModuleDict, Parameter
 from torch.optim import Optimizer
+
+from ganeval.errors import GanevalError
 
 Loss: TypeAlias = "Callable[[ModuleDict, Batch], dict[str, Tensor]]"
 """Terms by name. Terms with a gradient are summed and minimised; terms without one (`D(x)`) are only logged."""
@@ -32,6 +35,12 @@ class DataSpec:
     classes: int = 0
     margin: int = 0
 
+    def __post_init__(self) -> None:
+        if self.size < 16 or self.size & (self.size - 1):
+            raise GanevalError(f"image size {self.size}: networks need a power of two from 16 up, give --size 32, say")
+        if self.channels not in (1, 3):
+            raise GanevalError(f"{self.channels} channels: expected 1 (grey) or 3 (RGB), convert the images first")
+
 
 class Batch:
     """Real images for one turn, its randomness, and what several losses of one iteration share.
@@ -39,7 +48,7 @@ class Batch:
     Attributes:
         real: float (N, C, S, S) in [-1, 1].
         labels: int64 (N,), zeros where the data has none.
-        rng: seeded by (seed, step, draw) alone, so a resumed run draws the same numbers.
+        rng: on the CPU, seeded by (seed, draw) alone, so a resumed run draws the same numbers on any device.
     """
 
     def __init__(self, real: Tensor, labels: Tensor, rng: torch.Generator) -> None:
@@ -78,7 +87,8 @@ class Turn:
 class Recipe(ABC):
     """A model as a frozen dataclass of hyper-parameters whose defaults are the paper's.
 
-    A recipe's file states its paper; `title` and `paper` are what `ganeval list recipes` prints.
+    A recipe's file states its paper; `title` and `paper` are what `ganeval list recipes` prints. Options are `int` (a
+    count, at least 1), `float` (finite), `bool`, `str` or `Literal[...]`; each can be given by `--set name=value`.
     """
 
     title: ClassVar[str]
@@ -86,6 +96,14 @@ class Recipe(ABC):
     averaged: ClassVar[tuple[str, ...]] = ("G",)
 
     batch_size: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if type(value) is int and value < 1:
+                raise GanevalError(f"option '{field.name}' is {value}: expected a whole number from 1 up")
+            if type(value) is float and not math.isfinite(value):
+                raise GanevalError(f"option '{field.name}' is {value}: expected a finite number")
 
     @abstractmethod
     def networks(self, spec: DataSpec) -> ModuleDict:
@@ -106,3 +124,12 @@ class Recipe(ABC):
     @abstractmethod
     def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
         """Latents (and labels, ignored by unconditional models) => float (N, C, S, S) in [-1, 1]."""
+
+    def fake(self, nets: ModuleDict, batch: Batch) -> Tensor:
+        """Generated images beside `batch.real`, (N, C, S, S): one forward per batch, shared by its turns."""
+
+        def make() -> Tensor:
+            latents = self.latents(len(batch.real), batch.rng).to(batch.real.device)
+            return self.generate(nets, latents, batch.labels)
+
+        return batch.once("fake", make)

@@ -1,0 +1,160 @@
+"""DCGAN: convolutional networks that train stably.
+
+Radford, Metz, Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative Adversarial
+Networks", ICLR 2016, https://arxiv.org/abs/1511.06434
+
+Idea: strided convolutions instead of pooling, batch norm in both networks except at G's output and D's input, no hidden
+fully connected layers, ReLU and tanh in G, leaky ReLU in D.
+
+Losses, with D(x) = sigmoid of the network's score:
+
+    L_D = -E[log D(x)] - E[log(1 - D(G(z)))]
+    L_G = -E[log D(G(z))]
+
+Deviations: any power-of-two size from 16 up, by one stage per doubling from 4x4 (widths double up to 8 x `filters`);
+the same `filters` in both networks (Figure 1's generator is `filters=128`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import ModuleDict, Parameter
+from torch.nn.functional import softplus
+from torch.optim import Adam, Optimizer
+
+from reference_models.recipe import Batch, DataSpec, Recipe, Turn
+
+
+def stage_widths(size: int, filters: int) -> list[int]:
+    """Feature maps at sizes size/2, size/4, ..., 4: D's order; G takes them backwards."""
+    stages = size.bit_length() - 3
+    return [filters * min(2**stage, 8) for stage in range(stages)]
+
+
+class Generator(nn.Module):
+    """z (N, L) => images (N, C, S, S) in [-1, 1]."""
+
+    def __init__(self, spec: DataSpec, latent: int, filters: int, kernel: int) -> None:
+        super().__init__()
+        widths = stage_widths(spec.size, filters)[::-1]
+        self.project = nn.Sequential(
+            nn.Linear(latent, widths[0] * 4 * 4, bias=False),
+            nn.Unflatten(1, (widths[0], 4, 4)),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        )
+        self.stages = nn.Sequential(*[self.stage(i, o, kernel) for i, o in zip(widths, widths[1:])])
+        self.paint = nn.Sequential(self.up(widths[-1], spec.channels, kernel), nn.Tanh())
+        self.apply(initialise)
+
+    @staticmethod
+    def up(inputs: int, outputs: int, kernel: int, bias: bool = True) -> nn.Module:
+        """A fractionally strided convolution that doubles the size for every kernel width."""
+        return nn.ConvTranspose2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, kernel % 2, bias=bias)
+
+    @classmethod
+    def stage(cls, inputs: int, outputs: int, kernel: int) -> nn.Module:
+        """(N, inputs, S, S) => (N, outputs, 2S, 2S)."""
+        return nn.Sequential(
+            cls.up(inputs, outputs, kernel, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z (N, L) => images (N, C, S, S) in [-1, 1]."""
+        images: Tensor = self.paint(self.stages(self.project(z)))
+        return images
+
+
+class Discriminator(nn.Module):
+    """Images (N, C, S, S) => scores (N,), the logit of being real."""
+
+    def __init__(self, spec: DataSpec, filters: int, kernel: int) -> None:
+        super().__init__()
+        widths = [spec.channels, *stage_widths(spec.size, filters)]
+        pairs = enumerate(zip(widths, widths[1:]))
+        self.stages = nn.Sequential(*[self.stage(i, o, kernel, norm=number > 0) for number, (i, o) in pairs])
+        self.judge = nn.Linear(widths[-1] * 4 * 4, 1)
+        self.apply(initialise)
+
+    @staticmethod
+    def stage(inputs: int, outputs: int, kernel: int, norm: bool) -> nn.Module:
+        """(N, inputs, S, S) => (N, outputs, S/2, S/2)."""
+        down = nn.Conv2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, bias=not norm)
+        return nn.Sequential(down, *([nn.BatchNorm2d(outputs)] if norm else []), nn.LeakyReLU(0.2, inplace=True))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, S, S) => scores (N,)."""
+        scores: Tensor = self.judge(self.stages(images).flatten(1))
+        return scores.squeeze(1)
+
+
+def initialise(module: nn.Module) -> None:
+    """Weights from N(0, 0.02), gains from N(1, 0.02), biases 0."""
+    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+@dataclass(frozen=True)
+class DCGAN(Recipe):
+    """The guidelines and numbers of the paper."""
+
+    title: ClassVar[str] = "Deep convolutional GAN"
+    paper: ClassVar[str] = "Radford et al. 2015, arXiv:1511.06434"
+
+    batch_size: int = 128
+    latent: int = 100
+    filters: int = 64
+    kernel: int = 5
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+
+    def networks(self, spec: DataSpec) -> ModuleDict:
+        """G and D."""
+        return ModuleDict(
+            {
+                "G": Generator(spec, self.latent, self.filters, self.kernel),
+                "D": Discriminator(spec, self.filters, self.kernel),
+            }
+        )
+
+    def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
+        """Adam with the momentum lowered from 0.9 to 0.5."""
+        return Adam(parameters, lr=self.learning_rate, betas=(self.beta1, 0.999), fused=True)
+
+    def latents(self, n: int, rng: torch.Generator) -> Tensor:
+        """z uniform in [-1, 1], (n, latent)."""
+        return torch.rand(n, self.latent, generator=rng) * 2 - 1
+
+    def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
+        """G(z); labels are ignored."""
+        images: Tensor = nets["G"](latents)
+        return images
+
+    def turns(self) -> Sequence[Turn]:
+        """D, then G on the same latents."""
+        return [Turn("D", ("D",), self.discriminator_loss), Turn("G", ("G",), self.generator_loss)]
+
+    def discriminator_loss(self, nets: ModuleDict, batch: Batch) -> dict[str, Tensor]:
+        """L_D; real and fake images go through D apart, each with its own batch statistics."""
+        real = nets["D"](batch.real)
+        fake = nets["D"](self.fake(nets, batch).detach())
+        return {
+            "loss D": softplus(-real).mean() + softplus(fake).mean(),
+            "D(x)": real.detach().sigmoid().mean(),
+            "D(G(z))": fake.detach().sigmoid().mean(),
+        }
+
+    def generator_loss(self, nets: ModuleDict, batch: Batch) -> dict[str, Tensor]:
+        """L_G, the non-saturating one: -log sigmoid(s) = softplus(-s)."""
+        return {"loss G": softplus(-nets["D"](self.fake(nets, batch))).mean()}
