@@ -24,8 +24,9 @@ PREFIXES = {"train": "train", "test": "t10k"}
 def sheet(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], per_class: int) -> npt.NDArray[np.uint8]:
     """The first `per_class` images of each class of (N, 28, 28), as one (rows * 28, 100 * 28) picture."""
     chosen = np.concatenate([np.flatnonzero(labels == c)[:per_class] for c in range(CLASSES)])
-    grid = images[chosen].reshape(-1, COLUMNS, SIDE, SIDE)
-    return grid.transpose(0, 2, 1, 3).reshape(-1, COLUMNS * SIDE)
+    grid: npt.NDArray[np.uint8] = images[chosen].reshape(-1, COLUMNS, SIDE, SIDE)
+    grid = grid.transpose(0, 2, 1, 3).reshape(-1, COLUMNS * SIDE)
+    return grid
 
 
 def make(source: Path, target: Path) -> None:

@@ -36,7 +36,9 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
         raise ImageError(f"{path} is truncated: it ends within its IDX header")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     if len(content) - start != math.prod(shape):
-        raise ImageError(f"{path} is damaged: its header promises {math.prod(shape)} bytes, {len(content) - start} follow")
+        raise ImageError(
+            f"{path} is damaged: its header promises {math.prod(shape)} bytes, {len(content) - start} follow"
+        )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 

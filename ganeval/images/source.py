@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -38,6 +40,10 @@ class ImageSource(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    def fingerprint_of(self, indices: npt.NDArray[np.int64]) -> str:
+        """Digest of the images at `indices`. Sources that can hash a part without reading the rest override this."""
+        return f"{self.fingerprint}:{hashlib.sha256(indices.astype('<i8').tobytes()).hexdigest()[:16]}"
+
     @abstractmethod
     def read(self, indices: Sequence[int]) -> Iterator[Images]:
         """Yield the images at `indices`, in that order, as runs of equal shape."""
@@ -48,25 +54,43 @@ class ImageSource(ABC):
             yield from self.read(range(first, min(first + size, len(self))))
 
 
-class Subset(ImageSource):
-    """`count` images of `source`, drawn without replacement by `seed`, kept in the source's order."""
+class Selection(ImageSource):
+    """The images of `source` at `indices`, (n,), in that order."""
 
-    def __init__(self, source: ImageSource, count: int, seed: int) -> None:
+    def __init__(self, source: ImageSource, indices: npt.NDArray[np.int64]) -> None:
         super().__init__()
-        if not 0 < count <= len(source):
-            raise ImageError(
-                f"asked for {count} images, but {source.name} has {len(source)}: ask for at most {len(source)}"
-            )
+        if len(indices) == 0:
+            raise ImageError(f"an empty selection of {source.name}, which has {len(source)} images")
         self.source, self.skipped = source, source.skipped
-        self.indices = np.sort(np.random.default_rng(seed).permutation(len(source))[:count])
+        self.indices = indices
         self.name = source.name
         self.cacheable = source.cacheable
-        self.labels = None if source.labels is None else source.labels[self.indices]
-        whole = count == len(source)
-        self.fingerprint = source.fingerprint if whole else f"{source.fingerprint}:{count}:{seed}"
+        self.labels = None if source.labels is None else source.labels[indices]
+
+    @cached_property
+    def fingerprint(self) -> str:  # type: ignore[override]
+        """That of the whole source where all of it is selected, else of the part."""
+        whole = np.array_equal(self.indices, np.arange(len(self.source)))
+        return self.source.fingerprint if whole else self.source.fingerprint_of(self.indices)
+
+    def fingerprint_of(self, indices: npt.NDArray[np.int64]) -> str:
+        """A part of the selection is a part of its source."""
+        return self.source.fingerprint_of(self.indices[indices])
 
     def __len__(self) -> int:
         return len(self.indices)
 
     def read(self, indices: Sequence[int]) -> Iterator[Images]:
-        return self.source.read([int(i) for i in self.indices[np.asarray(indices, dtype=np.int64)]])
+        """As the source yields them."""
+        return self.source.read(self.indices[np.asarray(indices, dtype=np.int64)].tolist())
+
+
+class Subset(Selection):
+    """`count` images of `source`, drawn without replacement by `seed`, kept in the source's order."""
+
+    def __init__(self, source: ImageSource, count: int, seed: int) -> None:
+        if not 0 < count <= len(source):
+            raise ImageError(
+                f"asked for {count} images, but {source.name} has {len(source)}: ask for 1 to {len(source)}"
+            )
+        super().__init__(source, np.sort(np.random.default_rng(seed).permutation(len(source))[:count]))

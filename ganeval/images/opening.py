@@ -1,0 +1,123 @@
+"""From what the user writes (`folder`, `a.zip`, `dataset:NAME`, `module:callable` ...) to a source."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ganeval.errors import GanevalError
+from ganeval.images.archives import TAR_SUFFIXES, open_tar, open_zip
+from ganeval.images.arrays import is_idx, open_idx, open_npy, open_npz
+from ganeval.images.encoded import OnBadImage, open_folder
+from ganeval.images.features import FeatureSource
+from ganeval.images.source import ImageSource, Selection, Subset
+
+CPU = torch.device("cpu")
+POSSIBLE = """  a folder of images, searched at any depth
+  an archive of images: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz
+  an array file of uint8 images: .npz, .npy, or IDX (*-ubyte, *.idx, also .gz)
+  dataset:NAME[:SPLIT], or a part of it: dataset:NAME:SPLIT[0:4000] (`ganeval list datasets`)
+  a run folder or a checkpoint of `ganeval train`
+  MODULE:CALLABLE, a generator of your own (needs the width of its latents)
+  features:FILE.npy, feature rows (N, D) computed elsewhere"""
+
+_DATASET = re.compile(r"(?P<name>[^:\[\]]+)(:(?P<split>[^:\[\]]+))?(\[(?P<first>\d*):(?P<last>\d*)\])?")
+_CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How to open an image set.
+
+    Attributes:
+        on_bad_image: `fail`, or `skip` to leave out undecodable files and list them in `source.skipped`.
+        data_root: where named data sets are looked for first, in torchvision's layout.
+        num_samples: a random part of this size, drawn by `seed` and kept in order.
+        seed: of that choice, and of a generator's latents.
+        latent_dim: width of the latents of a `module:callable`.
+        generate: how many images a generator makes where `num_samples` is None; 2000 where both are.
+        device: where a generator runs.
+    """
+
+    on_bad_image: OnBadImage = "fail"
+    data_root: Path | None = None
+    num_samples: int | None = None
+    seed: int = 0
+    latent_dim: int | None = None
+    generate: int | None = None
+    device: torch.device = CPU
+
+
+def open_images(location: str | Path, opening: Opening = Opening()) -> ImageSource | FeatureSource:
+    """The source behind `location`; what is possible is in `POSSIBLE`.
+
+    Raises:
+        GanevalError: nothing that can be opened, with the list of what can be; or a fault of what was found.
+    """
+    text = str(location)
+    if text.startswith("features:"):
+        path = Path(text.removeprefix("features:"))
+        return FeatureSource(path, num_samples=opening.num_samples, seed=opening.seed)
+    if text.startswith("dataset:"):
+        return _limited(_open_dataset(text, opening), opening)
+    path = Path(location)
+    if path.exists():
+        return _open_path(path, opening)
+    if _CALLABLE.fullmatch(text):
+        from ganeval.images.generator import open_callable
+
+        return open_callable(text, opening)
+    raise GanevalError(f"nothing found at '{text}'. An image set is one of\n{POSSIBLE}")
+
+
+def _limited(source: ImageSource, opening: Opening) -> ImageSource:
+    count = opening.num_samples
+    return source if count is None else Subset(source, count, opening.seed)
+
+
+def _open_path(path: Path, opening: Opening) -> ImageSource:
+    from ganeval.images.generator import is_checkpoint, open_checkpoint
+
+    if is_checkpoint(path):
+        return open_checkpoint(path, opening)
+    return _limited(_open_files(path, opening.on_bad_image), opening)
+
+
+def _open_files(path: Path, on_bad_image: OnBadImage) -> ImageSource:
+    name = path.name.lower()
+    if path.is_dir():
+        return open_folder(path, on_bad_image=on_bad_image)
+    if name.endswith(".zip"):
+        return open_zip(path, on_bad_image=on_bad_image)
+    if name.endswith(TAR_SUFFIXES):
+        return open_tar(path, on_bad_image=on_bad_image)
+    if name.endswith(".npz"):
+        return open_npz(path)
+    if name.endswith(".npy"):
+        return open_npy(path)
+    if is_idx(path):
+        return open_idx(path)
+    raise GanevalError(f"{path} is of no kind that can be opened. An image set is one of\n{POSSIBLE}")
+
+
+def _open_dataset(text: str, opening: Opening) -> ImageSource:
+    from ganeval.data.datasets import open_dataset
+
+    parts = _DATASET.fullmatch(text.removeprefix("dataset:"))
+    if parts is None:
+        raise GanevalError(
+            f"cannot read '{text}': expected dataset:NAME, dataset:NAME:SPLIT or dataset:NAME:SPLIT[0:4000]"
+        )
+    source = open_dataset(parts["name"], parts["split"], data_root=opening.data_root, on_bad_image=opening.on_bad_image)
+    if parts["first"] is None:
+        return source
+    first, last = int(parts["first"] or 0), int(parts["last"] or len(source))
+    if not 0 <= first < last <= len(source):
+        raise GanevalError(
+            f"'{text}' asks for images {first} to {last}, but there are {len(source)}: 0 <= first < last"
+        )
+    return Selection(source, np.arange(first, last))
