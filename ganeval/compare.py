@@ -58,6 +58,11 @@ class Comparison:
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...] = ()
 
+    @property
+    def several_features(self) -> bool:
+        """Whether a column needs its features beside its metric to be told from the others."""
+        return len({column.features for column in self.columns}) > 1
+
     def column(self, name: str) -> int:
         """The index of the column with this key, or else of the first with this metric's name."""
         keys, metrics = [c.key for c in self.columns], [c.metric for c in self.columns]

@@ -1,0 +1,54 @@
+"""A comparison as a Markdown table."""
+
+from __future__ import annotations
+
+import re
+
+from ganeval.compare import Cell, Column, Comparison, Row, plain
+from ganeval.reporting.numbers import ARROWS, column_decimals, format_score
+from ganeval.reporting.provenance import method_lines, protocol_lines, reading_lines
+
+
+def markdown(comparison: Comparison) -> str:
+    """A table in GitHub's Markdown, numbers aligned to the right, with footnotes and protocol below it."""
+    decimals = [column_decimals(comparison, index) for index in range(len(comparison.columns))]
+    lines = [
+        _line(["model", *(_header(column, comparison.several_features) for column in comparison.columns)]),
+        _line(["---", *("---:" for _ in comparison.columns)]),
+        *(_line([_name(row), *map(_cell, row.cells, decimals)]) for row in comparison.rows),
+    ]
+    notes = [f"† {note}" for note in comparison.footnotes]
+    notes += [*reading_lines(comparison), *method_lines(comparison), *protocol_lines(comparison)]
+    return "\n".join([*lines, "", *(f"- {escape(note)}" for note in notes)]) + "\n"
+
+
+def escape(text: str) -> str:
+    """`text` as Markdown shows it literally, on one line.
+
+    >>> escape("a|b <i> wgan_gp _x_")
+    'a\\\\|b \\\\<i\\\\> wgan_gp \\\\_x\\\\_'
+    """
+    text = re.sub(r"([\\`*\[\]<>|~#])", r"\\\1", plain(text))
+    # An underscore inside a word is literal already, and reads better without a backslash. "&lt;" must not become "<".
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text).replace("&", "&amp;")
+
+
+def _line(fields: list[str]) -> str:
+    return f"| {' | '.join(fields)} |"
+
+
+def _header(column: Column, with_features: bool) -> str:
+    features = f"({escape(column.features)})" if with_features else ""
+    return " ".join(part for part in (escape(column.metric), ARROWS[column.better], features) if part)
+
+
+def _name(row: Row) -> str:
+    return f"*{escape(row.name)}*" if row.yardstick else escape(row.name)
+
+
+def _cell(cell: Cell | None, decimals: int) -> str:
+    if cell is None:
+        return "–"
+    text = escape(format_score(cell.score, decimals))
+    text = f"**{text}**" if cell.best else text
+    return f"{text} †" if cell.foreign else text

@@ -1,0 +1,90 @@
+"""What a report holds, before any of it is drawn: one shape for a single score, a comparison and the demo."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ganeval.compare import Comparison
+from ganeval.errors import GanevalError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A sheet of sample images, as the bytes of a PNG. Under the name of a row, its main score is shown with it."""
+
+    name: str
+    caption: str
+    png: bytes
+
+    def __post_init__(self) -> None:
+        if not self.png.startswith(_PNG) or len(self.png) < 24:
+            raise GanevalError(f"the grid '{self.name}' is no PNG image: got {self.png[:8]!r}, expected {_PNG!r}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        width, height = struct.unpack(">II", self.png[16:24])
+        return int(width), int(height)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """How one score of one model moved.
+
+    Attributes:
+        xs: where it was measured, rising, in the unit that `x_label` states.
+        ys: the values, one per x.
+        metric: metric name or column key. Yardsticks that have this score become horizontal lines, so measure the curve
+            with their protocol and sample counts.
+    """
+
+    model: str
+    xs: Sequence[float]
+    ys: Sequence[float]
+    metric: str
+    x_label: str = "seconds of training"
+
+    def __post_init__(self) -> None:
+        if len(self.xs) != len(self.ys) or not self.xs:
+            got = f"{len(self.xs)} xs and {len(self.ys)} ys"
+            raise GanevalError(f"the curve of '{self.model}' has {got}: give at least one point, and one y per x")
+        if not all(map(math.isfinite, [*self.xs, *self.ys])):
+            raise GanevalError(f"the curve of '{self.model}' holds a value that is not finite: leave that point out")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """Something the reader must know about one row before believing its numbers."""
+
+    name: str
+    severity: Literal["note", "warning", "serious"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything one report shows. Sections that would be empty are left out.
+
+    Attributes:
+        title, lead: the heading, and the sentence or two that say what came out.
+        comparison: the table; its yardsticks are drawn apart from the models. One card alone makes a single score.
+        main: metrics (or column keys) whose bar charts open the report; empty means the first column's.
+        notes: further paragraphs for the end.
+        commands: what makes this report again, one command a line.
+    """
+
+    title: str
+    lead: str
+    comparison: Comparison
+    main: Sequence[str] = ()
+    grids: Sequence[Grid] = ()
+    curves: Sequence[Curve] = ()
+    flags: Sequence[Flag] = ()
+    notes: Sequence[str] = ()
+    commands: Sequence[str] = ()
