@@ -1,4 +1,4 @@
-"""Checkpoints: `step-00000500.safetensors` (tensors) beside `step-00000500.json` (all else), loadable without executing anything.
+"""Checkpoints: `step-00000500.safetensors` (tensors) beside `step-00000500.json` (all else). Loading executes nothing.
 
 The JSON file carries the sha256 of the tensors and is written last, so a checkpoint exists wholly or not at all.
 """
@@ -57,7 +57,7 @@ class Training(_Strict):
 class Record(_Strict):
     """The JSON half of a checkpoint. `optimizers` holds what of the optimizers is not a tensor."""
 
-    schema_: Literal["ganeval/checkpoint/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["ganeval/checkpoint/1"] = Field(default="ganeval/checkpoint/1", alias="schema")
     recipe: str
     options: dict[str, Any]
     spec: DataSpec

@@ -14,7 +14,7 @@ from ganeval.images.source import Images
 
 
 def grid(images: Images, columns: int | None = None, gap: int = 2) -> npt.NDArray[np.uint8]:
-    """uint8 (N, C, H, W) => (rows * (H + gap) + gap, columns * (W + gap) + gap, C), white between; near-square by default."""
+    """uint8 (N, C, H, W) => one uint8 (H', W', C), row by row, white between; as many columns as rows by default."""
     count, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

@@ -59,4 +59,4 @@ def _event_writer(run: Path, step: int) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(run / "events", purge_step=step + 1)  # type: ignore[no-untyped-call]
+    return SummaryWriter(run / "events", purge_step=step + 1)

@@ -31,4 +31,6 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     """
     mix = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
     gradient = input_gradient(critic, torch.lerp(real, fake.detach(), mix))
-    return (gradient.float().flatten(1).norm(dim=1) - 1).square().mean()
+    norms = torch.linalg.vector_norm(gradient.float().flatten(1), dim=1)
+    penalty: Tensor = (norms - 1).square().mean()
+    return penalty

@@ -33,7 +33,7 @@ def choose_precision(name: Literal["auto", "fp32", "bf16"], device: torch.device
 
 def _native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # torch has no public question for this; a version that lacks the private one trains in fp32
     asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return device.type == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in asked)
@@ -51,4 +51,4 @@ def run_in_bf16(net: nn.Module, device: torch.device) -> None:
 
         return run
 
-    net.forward = autocast(net.forward)  # type: ignore[method-assign]
+    net.forward = autocast(net.forward)

@@ -87,13 +87,15 @@ class Turn:
 class Recipe(ABC):
     """A model as a frozen dataclass of hyper-parameters whose defaults are the paper's.
 
-    A recipe's file states its paper; `title` and `paper` are what `ganeval list recipes` prints. Options are `int` (a
+    A recipe's file states its paper; `title` and `paper` are what `ganeval list recipes` prints; `averaged` names
+    the networks that keep a moving average; `conditional` says that `generate` heeds its labels. Options are `int` (a
     count, at least 1), `float` (finite), `bool`, `str` or `Literal[...]`; each can be given by `--set name=value`.
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ("G",)
+    conditional: ClassVar[bool] = False
 
     batch_size: int
 

@@ -7,9 +7,10 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields
 from types import ModuleType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from ganeval.errors import GanevalError, unknown
+from ganeval.options import parse_options
 from reference_models import gans
 from reference_models.recipe import Recipe
 
@@ -38,16 +39,15 @@ def make_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
     if name not in recipe_names():
         raise unknown("recipe", name, recipe_names())
     kind = _recipe_class(name)
-    hints = {field.name: get_type_hints(kind)[field.name] for field in fields(kind)}
-    for option in overrides or {}:
-        if option not in hints:
-            raise unknown(f"option of {name}", option, hints)
-    return kind(**{option: _convert(option, value, hints[option]) for option, value in (overrides or {}).items()})
+    hints = get_type_hints(kind)
+    return kind(**parse_options(name, {field.name: hints[field.name] for field in fields(kind)}, overrides or {}))
 
 
 def _recipe_class(name: str) -> type[Recipe]:
     module = importlib.import_module(f"{gans.__name__}.{name}")
-    found = [value for key, value in vars(module).items() if not key.startswith("_") and _defines(module, value)]
+    found: list[type[Recipe]] = [
+        value for key, value in vars(module).items() if not key.startswith("_") and _defines(module, value)
+    ]
     if len(found) != 1:
         raise GanevalError(f"{module.__file__} defines {len(found)} public recipes: expected exactly one")
     return found[0]
@@ -55,25 +55,3 @@ def _recipe_class(name: str) -> type[Recipe]:
 
 def _defines(module: ModuleType, value: object) -> bool:
     return isinstance(value, type) and issubclass(value, Recipe) and value.__module__ == module.__name__
-
-
-def _convert(option: str, value: Any, kind: Any) -> Any:
-    """`value` as the type `kind` of the option."""
-    if get_origin(kind) is Literal:
-        return _choose(option, value, {str(choice): choice for choice in get_args(kind)})
-    if kind is bool:
-        return _choose(option, value, {"true": True, "false": False})
-    try:
-        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
-            raise ValueError
-        return kind(value)
-    except (TypeError, ValueError):
-        expected = {int: "a whole number", float: "a number"}.get(kind, kind.__name__)
-        raise GanevalError(f"option '{option}' got '{value}': expected {expected}") from None
-
-
-def _choose(option: str, value: Any, choices: Mapping[str, Any]) -> Any:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    if text not in choices:
-        raise unknown(f"value of option '{option}'", text, choices)
-    return choices[text]

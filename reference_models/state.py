@@ -43,7 +43,7 @@ class State:
     def best_nets(self) -> ModuleDict:
         """The networks to sample from: averages where they exist. Shares memory with the state."""
         return ModuleDict(
-            {name: self.averages[name] if name in self.averages else net for name, net in self.nets.items()}
+            {name: self.averages[name] if name in self.averages else net for name, net in self.nets.items()}  # noqa: SIM401
         )
 
 

@@ -243,7 +243,8 @@ def take(turn: Turn, state: State, batch: Batch) -> dict[str, Tensor]:
     for optimizer in optimizers:
         optimizer.zero_grad()
     # `inputs` keeps gradients away from the other networks, and keeps their part of the graph for their own turn
-    torch.stack(losses).sum().backward(inputs=[p for name in turn.trains for p in state.nets[name].parameters()])
+    parameters = [parameter for name in turn.trains for parameter in state.nets[name].parameters()]
+    torch.autograd.backward(torch.stack(losses).sum(), inputs=parameters)
     for optimizer in optimizers:
         optimizer.step()
     if turn.after is not None:

@@ -1,4 +1,4 @@
-"""The entry point: finds commands by file name, imports only the one that is asked for, turns errors into exit codes."""
+"""The entry point: finds commands by file name, imports only the one asked for, turns errors into exit codes."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def ganeval() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line. Exit codes: 0 fine, 1 a gate failed, 2 the user can fix it, 3 undecided, 130 interrupted."""
-    from ganeval.errors import GanevalError
+    """Run the command line. Exit codes: 0 fine, 1 gate failed, 2 the user can fix it, 3 undecided, 130 interrupted."""
+    from ganeval.errors import GanevalError, Interrupted
 
     try:
         code = ganeval.main(arguments, prog_name="ganeval", standalone_mode=False)
@@ -65,8 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
     except GanevalError as error:
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {error}", err=True)
         code = 2
-    except KeyboardInterrupt:
-        click.echo("Interrupted", err=True)
+    except (KeyboardInterrupt, Interrupted) as stop:
+        click.echo(f"Interrupted: {stop}" if str(stop) else "Interrupted", err=True)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -48,7 +49,7 @@ class Generator(nn.Module):
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         )
-        self.stages = nn.Sequential(*[self.stage(i, o, kernel) for i, o in zip(widths, widths[1:])])
+        self.stages = nn.Sequential(*[self.stage(i, o, kernel) for i, o in pairwise(widths)])
         self.paint = nn.Sequential(self.up(widths[-1], spec.channels, kernel), nn.Tanh())
         self.apply(initialise)
 
@@ -76,8 +77,8 @@ class Discriminator(nn.Module):
     def __init__(self, spec: DataSpec, filters: int, kernel: int) -> None:
         super().__init__()
         widths = [spec.channels, *stage_widths(spec.size, filters)]
-        pairs = enumerate(zip(widths, widths[1:]))
-        self.stages = nn.Sequential(*[self.stage(i, o, kernel, norm=number > 0) for number, (i, o) in pairs])
+        pairs = enumerate(pairwise(widths))
+        self.stages = nn.Sequential(*[self.stage(i, o, kernel, norm=depth > 0) for depth, (i, o) in pairs])
         self.judge = nn.Linear(widths[-1] * 4 * 4, 1)
         self.apply(initialise)
 
