@@ -117,7 +117,10 @@ def read_lsun(folder: Path, split: str, on_bad_image: OnBadImage) -> ImageSource
 
     def read_bytes(position: int) -> bytes:
         with database.begin() as transaction:
-            return bytes(transaction.get(keys[position]))
+            content: bytes | None = transaction.get(keys[position])
+        if content is None:
+            raise OSError("its key has vanished from the database")
+        return content
 
     names = [key.decode("latin1") for key in keys]
     return EncodedSource(str(path), names, read_bytes, on_bad_image=on_bad_image)
