@@ -9,12 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from ganeval.errors import GanevalError, unknown
 from ganeval.scorecard import Score, Scorecard
 
 _MISSING = "nothing"
+_Reasons: TypeAlias = tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,16 @@ def compare(
 
 
 def distinct_names(cards: Sequence[Scorecard], paths: Sequence[Path]) -> list[str]:
-    """The cards' names, with as much of the card's folder behind each name that occurs twice as tells them apart."""
+    """The cards' names, with as much of the card's place behind each name that occurs twice as tells them apart.
+
+    Raises:
+        GanevalError: one scorecard is named twice.
+    """
     clean = [plain(card.name) for card in cards]
-    folders = [(path if path.is_dir() else path.parent).resolve() for path in paths]
+    folders = [(path.parent if path.name == "scorecard.json" else path).resolve() for path in paths]
+    for folder, count in Counter(folders).items():
+        if count > 1:
+            raise GanevalError(f"the scorecard {folder} is named {count} times: name each scorecard once")
     twice = {name for name, count in Counter(clean).items() if count > 1}
     return [
         f"{name} ({_tail(folder, [f for f, n in zip(folders, clean) if n == name])})" if name in twice else name
@@ -179,26 +187,36 @@ def _cells(row: Row, columns: Sequence[Column], strangers: Sequence[_Stranger]) 
 
 @dataclass(frozen=True)
 class _Stranger:
-    """A row that does not belong with `base` in the columns `keys`, and the lines that say why."""
+    """A row that does not belong with `base` in the columns `keys`, and (what, in base, in row) for each reason."""
 
     row: str
     base: str
     keys: tuple[str, ...]
-    reasons: tuple[tuple[str, str, str], ...]
+    reasons: _Reasons
+    everywhere: bool
+
+    @property
+    def where(self) -> str:
+        """The columns, unless they are all that the row has."""
+        return "" if self.everywhere else f" in {', '.join(self.keys)}"
 
 
 def _strangers(rows: Sequence[Row], columns: Sequence[Column], bases: Sequence[Row]) -> list[_Stranger]:
     """Every row that differs from its column's standard, columns with the same reasons together."""
-    groups: dict[tuple[str, str, tuple[tuple[str, str, str], ...]], list[str]] = {}
+    groups: dict[tuple[str, str, _Reasons], list[str]] = {}
+    scores = {row.name: len(row.card.scores) for row in rows}
     for row in rows:
         for column, base in zip(columns, bases):
             reasons = _differences(base.card, row.card, column.key)
             if reasons:
                 groups.setdefault((row.name, base.name, reasons), []).append(column.key)
-    return [_Stranger(row, base, tuple(keys), reasons) for (row, base, reasons), keys in groups.items()]
+    return [
+        _Stranger(row, base, tuple(keys), reasons, everywhere=len(keys) == scores[row])
+        for (row, base, reasons), keys in groups.items()
+    ]
 
 
-def _differences(base: Scorecard, other: Scorecard, key: str) -> tuple[tuple[str, str, str], ...]:
+def _differences(base: Scorecard, other: Scorecard, key: str) -> _Reasons:
     """(what, in base, in other) for all that differs between two scores, or nothing where they may share a column."""
     ours, theirs = _find(base, key), _find(other, key)
     if ours is None or theirs is None or _standard(base, ours) == _standard(other, theirs):
@@ -243,7 +261,7 @@ def _value(facts: Mapping[str, Any], what: str) -> str:
 def _refusal(strangers: Sequence[_Stranger]) -> str:
     lines = []
     for stranger in strangers:
-        lines.append(f"'{stranger.row}' and '{stranger.base}' cannot share the column {', '.join(stranger.keys)}:")
+        lines.append(f"'{stranger.row}' and '{stranger.base}' do not belong together{stranger.where}:")
         lines += [
             f"  {what}: {stranger.base} has {ours}, {stranger.row} has {theirs}"
             for what, ours, theirs in stranger.reasons
@@ -254,8 +272,7 @@ def _refusal(strangers: Sequence[_Stranger]) -> str:
 
 def _footnote(stranger: _Stranger) -> str:
     reasons = "; ".join(f"{what} {theirs} instead of {ours}" for what, ours, theirs in stranger.reasons)
-    where = ", ".join(stranger.keys)
-    return f"{stranger.row} is not comparable with {stranger.base} in {where}: {reasons}"
+    return f"{stranger.row} is not comparable with {stranger.base}{stranger.where}: {reasons}"
 
 
 # --- the best of a column ---------------------------------------------------------------------------------------------

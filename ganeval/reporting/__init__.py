@@ -6,7 +6,7 @@ from ganeval.reporting.numbers import format_score, format_value
 from ganeval.reporting.page import html
 from ganeval.reporting.report import Curve, Flag, Grid, Report
 from ganeval.reporting.spreadsheet import csv_text
-from ganeval.reporting.terminal import table
+from ganeval.reporting.terminal import show, table
 from ganeval.reporting.write import write_report
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "html",
     "latex",
     "markdown",
+    "show",
     "table",
     "write_report",
 ]

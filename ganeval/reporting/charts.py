@@ -1,4 +1,4 @@
-"""The geometry of the charts: every position as a percentage of its axis, so that HTML and CSS can draw them at any width."""
+"""The geometry of the charts: positions in percent of their axis, so that HTML and CSS can draw them at any width."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Axis:
         return round(min(100.0, max(0.0, 100 * (scale(value) - scale(self.low)) / span)), 3) if span else 0.0
 
     def ticks(self) -> list[Tick]:
-        """Three to six round values."""
+        """Four to eight round values, or powers of ten."""
         values = _decades(self.low, self.high) if self.log else _round_steps(self.low, self.high)
         decimals = None if self.log else _tick_decimals(values)
         return [Tick(self.place(v), f"{v:g}" if decimals is None else f"{v:.{decimals}f}") for v in values]
@@ -47,7 +47,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of a bar chart; `start`, `width`, `low` and `reach` (the interval's width) are percentages of the axis."""
+    """One row of a bar chart; `start`, `width`, `end`, `low` and `reach` (of the interval) in percent of the axis."""
 
     name: str
     value: str
@@ -69,6 +69,11 @@ class BarChart:
     column: Column
     axis: Axis
     bars: list[Bar]
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether room is needed for brackets beside the values."""
+        return any(bar.interval for bar in self.bars)
 
 
 def bar_chart(comparison: Comparison, index: int) -> BarChart:
@@ -108,7 +113,9 @@ def _bar(row: Row, cell: Cell, axis: Axis, decimals: int) -> Bar:
 
 def _bar_axis(cells: Sequence[Cell]) -> Axis:
     values = [cell.score.value for cell in cells]
-    bounds = [b for c in cells for b in (c.score.value, c.score.low, c.score.high) if b is not None and math.isfinite(b)]
+    bounds = [
+        b for c in cells for b in (c.score.value, c.score.low, c.score.high) if b is not None and math.isfinite(b)
+    ]
     if _crowded(values):
         return Axis(10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(bounds))), log=True)
     low, high = min([0.0, *bounds]), max([0.0, *bounds])
@@ -230,10 +237,10 @@ def _level(group: Sequence[tuple[str, float]], lines: Sequence[Line]) -> Level:
 
 
 def _step(span: float) -> float:
-    """1, 2 or 5 times a power of ten, so that four or five steps fill the span."""
-    rough = span / 4
+    """The greatest of 1, 2 and 5 times a power of ten of which three fit into the span."""
+    rough = span / 3 * (1 + 1e-9)
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    return next(factor * power for factor in (5, 2, 1) if factor * power <= rough)
 
 
 def _round_steps(low: float, high: float) -> list[float]:

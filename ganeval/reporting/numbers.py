@@ -78,12 +78,12 @@ def shared_decimals(values: Iterable[float]) -> int:
     """As `column_decimals`, for any values.
 
     >>> shared_decimals([865.2, 17.21]), shared_decimals([0.51, -0.00012]), shared_decimals([0.0])
-    (1, 5, 0)
+    (1, 4, 0)
     """
     sizes = [abs(v) for v in values if math.isfinite(v) and v != 0]
     if not sizes:
         return 0
-    most, least = _decimals(max(sizes)), _decimals(min(sizes)) - (_DIGITS - 2)
+    most, least = _decimals(max(sizes)), _decimals(min(sizes)) - (_DIGITS - 1)
     return min(_MOST_DECIMALS, max(most, min(least, most + 1)))
 
 

@@ -42,20 +42,24 @@ def html(report: Report) -> str:
     main = list(dict.fromkeys(comparison.column(name) for name in report.main)) or [0][: len(comparison.columns)]
     bars = [charts.bar_chart(comparison, index) for index in range(len(comparison.columns))]
     shown = [chart for chart in bars if len(chart.bars) > 1]
-    return _environment().get_template("page.html.j2").render(
-        report=report,
-        comparison=comparison,
-        about=_about(comparison),
-        decimals=[column_decimals(comparison, index) for index in range(len(comparison.columns))],
-        main_bars=[bars[index] for index in main if bars[index] in shown],
-        other_bars=[chart for index, chart in enumerate(bars) if index not in main and chart in shown],
-        line_charts=charts.line_charts(report.curves, comparison),
-        grids=[_grid(grid, comparison, main) for grid in report.grids],
-        reading=reading_lines(comparison),
-        methods=method_lines(comparison),
-        protocols=_alike(comparison, lambda row: protocol_facts(row.card)),
-        environments=_alike(comparison, lambda row: [(k, str(v)) for k, v in row.card.environment.items()]),
-        stages=_stages(comparison),
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            report=report,
+            comparison=comparison,
+            about=_about(comparison),
+            decimals=[column_decimals(comparison, index) for index in range(len(comparison.columns))],
+            main_bars=[bars[index] for index in main if bars[index] in shown],
+            other_bars=[chart for index, chart in enumerate(bars) if index not in main and chart in shown],
+            line_charts=charts.line_charts(report.curves, comparison),
+            grids=[_grid(grid, comparison, main) for grid in report.grids],
+            reading=reading_lines(comparison),
+            methods=method_lines(comparison),
+            protocols=_alike(comparison, lambda row: protocol_facts(row.card)),
+            environments=_alike(comparison, lambda row: [(k, str(v)) for k, v in row.card.environment.items()]),
+            stages=_stages(comparison),
+        )
     )
 
 

@@ -22,7 +22,8 @@ def reading_lines(comparison: Comparison) -> list[str]:
             "they show what real images would score, and what is reached without learning."
         )
     if any(cell and cell.score.low is not None for row in comparison.rows for cell in row.cells):
-        lines.append("Brackets hold an interval; models whose intervals overlap may be equally good.")
+        overlap = "; models whose intervals overlap may be equally good" if len(comparison.rows) > 1 else ""
+        lines.append(f"Brackets hold an interval{overlap}.")
     return lines
 
 

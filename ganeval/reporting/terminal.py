@@ -2,42 +2,82 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ganeval.compare import Cell, Comparison, Row, plain
+from ganeval.compare import Cell, Column, Comparison, Row, plain
 from ganeval.reporting.numbers import ARROWS, column_decimals, format_interval, format_value
+from ganeval.reporting.provenance import reading_lines
+
+_UNLIMITED = 10_000
 
 
-def table(comparison: Comparison) -> Table:
-    """A rich table: intervals under their values, best models bold, yardsticks dim and below a line."""
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, caption_justify="left")
-    if comparison.columns and not comparison.several_features:
-        shown.caption = Text(f"features: {plain(comparison.columns[0].features)}")
+def table(comparison: Comparison, columns: Sequence[int] | None = None) -> Table:
+    """A rich table of all `columns`, or of some: intervals under values, best models bold, yardsticks below a gap."""
+    chosen = range(len(comparison.columns)) if columns is None else columns
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
     shown.add_column("model", overflow="fold", min_width=12)
-    for column in comparison.columns:
-        header = Text(f"{plain(column.metric)} {ARROWS[column.better]}".rstrip())
-        if comparison.several_features:
-            header.append(f"\n{plain(column.features)}", style="dim")
-        shown.add_column(header, justify="right", overflow="fold", min_width=7)
+    for index in chosen:
+        shown.add_column(_header(comparison, comparison.columns[index]), justify="right", no_wrap=True)
     for row in comparison.rows:
-        shown.add_row(*_cells(comparison, row), end_section=_last_model(comparison, row))
+        cells = [_cell(row.cells[index], column_decimals(comparison, index)) for index in chosen]
+        name = Text(row.name, style="dim" if row.yardstick else "")
+        shown.add_row(name, *cells, end_section=_last_model(comparison, row))
     return shown
 
 
-def _cells(comparison: Comparison, row: Row) -> list[Text]:
-    cells = [_cell(cell, column_decimals(comparison, index)) for index, cell in enumerate(row.cells)]
-    return [Text(row.name, style="dim" if row.yardstick else ""), *cells]
+def show(comparison: Comparison) -> None:
+    """Print the table and how to read it.
+
+    On a terminal that is too narrow it continues below, a few columns at a time; into a file or pipe it goes whole.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNLIMITED
+    for columns in _pieces(comparison, console):
+        piece = table(comparison, columns)
+        console.print(piece, width=min(console.width, _natural_width(piece, console)))
+    for line in [*_features(comparison), *(f"† {note}" for note in comparison.footnotes), *reading_lines(comparison)]:
+        console.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _pieces(comparison: Comparison, console: Console) -> list[list[int]]:
+    """The columns in runs that fit on the console, at least one each."""
+    pieces: list[list[int]] = [[]]
+    for index in range(len(comparison.columns)):
+        longer = [*pieces[-1], index]
+        if pieces[-1] and _natural_width(table(comparison, longer), console) > console.width:
+            pieces.append([index])
+        else:
+            pieces[-1] = longer
+    return pieces
+
+
+def _natural_width(shown: Table, console: Console) -> int:
+    return console.measure(shown, options=console.options.update(max_width=_UNLIMITED)).maximum
+
+
+def _header(comparison: Comparison, column: Column) -> Text:
+    header = Text(f"{plain(column.metric)} {ARROWS[column.better]}".rstrip())
+    return header.append(f"\n{plain(column.features)}", style="dim") if comparison.several_features else header
+
+
+def _features(comparison: Comparison) -> list[str]:
+    one = comparison.columns and not comparison.several_features
+    return [f"Features: {plain(comparison.columns[0].features)}."] if one else []
 
 
 def _cell(cell: Cell | None, decimals: int) -> Text:
     if cell is None:
         return Text("–", style="dim")
     mark = " †" if cell.foreign else ""
-    text = Text(format_value(cell.score.value, decimals) + mark, style="bold green" if cell.best else "")
     interval = format_interval(cell.score, decimals)
-    return text.append(f"\n{interval}", style="dim not bold") if interval else text
+    text = Text().append(format_value(cell.score.value, decimals) + mark, style="bold green" if cell.best else "")
+    return text.append(f"\n{interval}", style="dim") if interval else text
 
 
 def _last_model(comparison: Comparison, row: Row) -> bool:
