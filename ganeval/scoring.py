@@ -1,4 +1,4 @@
-"""score(): from the names of image sets and metrics to a scorecard. The engine does the work; this opens and records."""
+"""score(): from names of image sets and metrics to a scorecard. The engine works; this opens and records."""
 
 from __future__ import annotations
 
@@ -110,19 +110,27 @@ def pick_device(name: str) -> torch.device:
 
 
 def open_sources(job: Job) -> dict[str, Source]:
-    """The image sets of the job by role. A generator makes as many images as the reference has, unless told a number."""
+    """The image sets of the job by role. A generator makes as many images as the reference has, unless told."""
     opening = Opening(
         on_bad_image=job.on_bad_image,
         data_root=job.data_root,
-        num_samples=job.reference_samples or job.num_samples,
         seed=job.seed,
         latent_dim=job.latent_dim,
         device=pick_device(job.device),
     )
     places = {"real": job.reference, "train": job.train, "heldout": job.heldout}
-    sources = {role: open_images(place, opening) for role, place in places.items() if place is not None}
-    fakes = replace(opening, num_samples=job.num_samples, generate=job.num_samples or len(sources["real"]))
+    most = job.reference_samples or job.num_samples
+    sources = {role: _at_most(place, opening, most) for role, place in places.items() if place is not None}
+    fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]))
     return sources | {"fake": open_images(job.fake, fakes)}
+
+
+def _at_most(place: str, opening: Opening, count: int | None) -> Source:
+    """A reference that has fewer images than the generated set is scored whole."""
+    source = open_images(place, opening)
+    if count is None or len(source) <= count:
+        return source
+    return open_images(place, replace(opening, num_samples=count))
 
 
 def _names(job: Job) -> tuple[str, ...]:
@@ -150,14 +158,14 @@ def _given(sources: Mapping[str, Source]) -> bool:
     kinds = {role: isinstance(source, FeatureSource) for role, source in sources.items()}
     if any(kinds.values()) and not all(kinds.values()):
         raise GanevalError(
-            f"some image sets are features ({', '.join(r for r, k in kinds.items() if k)}) and some are images: which network "
-            "made the features is not known, so give features for all of them, or images for all"
+            f"some image sets are features ({', '.join(r for r, k in kinds.items() if k)}) and some are images: "
+            "which network made the features is not known, so give features for all of them, or images for all"
         )
     return all(kinds.values())
 
 
 def requested(metrics: list[Metric], taps: list[Tap], options: Mapping[str, Mapping[str, Any]]) -> list[Request]:
-    """Every metric at every tap; a metric tied to one network at its own; on Inception's pool, `fd` has its proper name."""
+    """Every metric at every tap; one tied to a network at its own only; `fd` on Inception's pool is `fid`."""
     requests: dict[tuple[str, Tap], Request] = {}
     for metric in metrics:
         for tap in taps if metric.rebase else [parse_tap(metric.tap)]:

@@ -21,14 +21,14 @@ def command(what: str, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     from rich.console import Console
-    from rich.table import Table
+    from rich.padding import Padding
+    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in rows[0]:
-        table.add_column(name, no_wrap=name == "name")
+    console = Console()
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)
+        facts = "; ".join(f"{key}: {value}" for key, value in row.items() if key not in ("name", "what"))
+        console.print(Text.assemble((row["name"], "bold"), "  ", row["what"]))
+        console.print(Padding(Text(facts, style="dim"), (0, 0, 0, 4)))
 
 
 def _metrics() -> list[Row]:
@@ -73,7 +73,7 @@ def _recipes() -> list[Row]:
     return [
         {
             "name": name,
-            "title": recipe.title,
+            "what": recipe.title,
             "paper": recipe.paper,
             "options": ", ".join(f"{field.name}={field.default}" for field in fields(recipe)),
         }

@@ -1,0 +1,81 @@
+"""`ganeval score`: images or a generator against a reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganeval.cli import options
+
+
+@click.command()
+@click.argument("fake")
+@click.option("--reference", required=True, metavar="REAL", help="The images to compare with.")
+@click.option("--train", metavar="IMAGES", help="What the model was trained on, for metrics of memorisation.")
+@click.option("--heldout", metavar="IMAGES", help="Real images that neither training nor --reference has.")
+@click.option("--metrics", default="", metavar="NAMES", help="Comma-separated; overrides --suite.")
+@click.option("--suite", default="standard", show_default=True, help="quick, standard")
+@click.option("--features", default="efficientnet_lite0", show_default=True, metavar="TAPS", help="Comma-separated.")
+@options.settings
+@click.option("--num-samples", type=click.IntRange(min=2), help="Images of each set, drawn by --seed. Default: all.")
+@click.option("--reference-samples", type=click.IntRange(min=2), help="The same for all sets but FAKE.")
+@click.option("--latent-dim", type=click.IntRange(min=1), help="Width of the latents of a MODULE:CALLABLE.")
+@click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True)
+@options.seed
+@options.device
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), default="fp32", show_default=True)
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Changes speed only.")
+@options.weights
+@options.data_root
+@click.option("--no-cache", is_flag=True, help="Neither read nor write summaries of earlier passes.")
+@click.option("--name", help="What reports call this model. Default: FAKE.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the scorecard and the page.")
+@click.option("--json", "as_json", is_flag=True, help="Print the scorecard as JSON.")
+def command(out: Path | None, as_json: bool, **arguments: Any) -> None:
+    """Score FAKE against --reference.
+
+    FAKE and REAL are a folder, an archive (zip, tar), an array file (npz, npy, IDX), dataset:NAME[:SPLIT], a run folder
+    or checkpoint, MODULE:CALLABLE (which runs that code), or features:FILE.npy.
+    """
+    from ganeval.scoring import score
+
+    job = _job(**arguments)
+    with options.progress_bars() as watch:
+        scored = score(job, watch)
+    if out is not None:
+        from ganeval.reporting.single import write_scored
+
+        write_scored(scored, out)
+    _show(scored.card, out, as_json)
+
+
+def _job(metrics: str, features: str, settings: tuple[str, ...], weights: tuple[str, ...], **rest: Any) -> Any:
+    from ganeval.scoring import Job
+
+    return Job(
+        metrics=options.commas(metrics),
+        features=options.commas(features),
+        options=options.assignments(settings),
+        weights={name: Path(path) for name, path in options.assignments(weights).items()},
+        cached=not rest.pop("no_cache"),
+        **rest,
+    )
+
+
+def _show(card: Any, out: Path | None, as_json: bool) -> None:
+    if as_json:
+        click.echo(card.model_dump_json(by_alias=True, indent=2))
+        return
+    from rich.console import Console
+
+    from ganeval.compare import compare
+    from ganeval.reporting.terminal import table
+
+    console = Console()
+    console.print(table(compare([card])))
+    for file in card.fake.skipped + card.reference.skipped:
+        console.print(f"left out, cannot be decoded: {file}", markup=False, style="yellow")
+    if out is not None:
+        console.print(f"Report: {out / 'index.html'}", markup=False)
