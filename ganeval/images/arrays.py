@@ -87,9 +87,9 @@ def open_npy(path: Path) -> ArraySource:
 
 
 def load_npy(path: Path) -> npt.NDArray[Any]:
-    """The memory-mapped array of a `.npy` file."""
+    """The memory-mapped array of a `.npy` file; object arrays, which would be pickled, cannot be mapped."""
     try:
-        mapped: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, OSError, EOFError) as error:
         raise ImageError(f"{path} cannot be read as a NumPy array: {error}") from error
     return mapped
@@ -98,13 +98,13 @@ def load_npy(path: Path) -> npt.NDArray[Any]:
 def open_npz(path: Path) -> ArraySource:
     """The array `arr_0` (labels in `arr_1` where that is one integer per image), or the only array of the file."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             names = list(arrays)
             if "arr_0" not in names and len(names) != 1:
                 raise ImageError(f"{path} holds {', '.join(names) or 'nothing'}; expected arr_0, or a single array")
             images = channels_first(arrays["arr_0" if "arr_0" in names else names[0]], str(path))
             return ArraySource(str(path), images, _labels(arrays["arr_1"]) if "arr_1" in names else None)
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ImageError(f"{path} cannot be read as .npz arrays: {error}") from error
 
 
