@@ -251,7 +251,7 @@ def _round_steps(low: float, high: float) -> list[float]:
 
 def _decades(low: float, high: float) -> list[float]:
     first, last = round(math.log10(low)), round(math.log10(high))
-    stride = max(1, (last - first) // 4)
+    stride = max(1, math.ceil((last - first) / 4))
     return [10.0**power for power in range(first, last + 1, stride)]
 
 

@@ -12,7 +12,7 @@ ARROWS = {"lower": "↓", "higher": "↑", "neither": ""}
 """Behind a metric's name: the direction in which its values get better."""
 
 _DIGITS = 4
-_MOST_DECIMALS = 6
+_MOST_DECIMALS = 7
 
 
 def format_value(value: float, decimals: int | None = None) -> str:
@@ -28,8 +28,8 @@ def format_value(value: float, decimals: int | None = None) -> str:
     if value == 0:
         return f"{0:.{decimals or 0}f}"
     places = _decimals(abs(value)) if decimals is None else decimals
-    text = f"{value:.{min(places, _MOST_DECIMALS)}f}"
-    return text if float(text) else f"{value:.{_DIGITS - 1}e}"
+    text = f"{value:.{places}f}"
+    return text if float(text) and places <= _MOST_DECIMALS else f"{value:.{_DIGITS - 1}e}"
 
 
 def format_score(score: Score, decimals: int | None = None) -> str:

@@ -8,9 +8,9 @@ from ganeval.compare import compare
 from ganeval.files import replacing
 from ganeval.images import ImageSource
 from ganeval.images.grid import grid, png, thumbnails
-from ganeval.reporting.report import Flag, Grid, Report
+from ganeval.reporting.flags import flags
+from ganeval.reporting.report import Grid, Report
 from ganeval.reporting.write import write_report
-from ganeval.scorecard import Scorecard
 from ganeval.scoring import Scored
 
 SAMPLES = "samples.png"
@@ -34,7 +34,7 @@ def write_scored(scored: Scored, folder: Path) -> None:
         lead=f"{card.fake.count:,} samples of {card.name} against {card.reference.count:,} of {card.reference.name}.",
         comparison=compare([card]),
         grids=grids,
-        flags=skipped_flags(card),
+        flags=flags(card, card.name),
     )
     write_report(report, folder)
     card.save(folder / "scorecard.json")
@@ -49,19 +49,3 @@ def save_sheet(sheet: bytes, folder: Path) -> None:
     """Put the sheet beside a scorecard, where `ganeval compare` looks for it."""
     with replacing(folder / SAMPLES) as temporary:
         temporary.write_bytes(sheet)
-
-
-def skipped_flags(card: Scorecard) -> list[Flag]:
-    """A warning for every image set from which files were left out."""
-    sets = [card.fake, card.reference, *card.others.values()]
-    return [
-        Flag(
-            card.name,
-            "warning",
-            f"{len(record.skipped)} files of {record.name} could not be decoded and were left out: "
-            + ", ".join(record.skipped[:5])
-            + (" ..." if len(record.skipped) > 5 else ""),
-        )
-        for record in sets
-        if record.skipped
-    ]

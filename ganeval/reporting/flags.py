@@ -1,0 +1,39 @@
+"""What a reader must know about a scorecard before believing its numbers."""
+
+from __future__ import annotations
+
+from ganeval.reporting.report import Flag
+from ganeval.scorecard import Scorecard
+
+COPIED = 25.0
+"""AuthPct below this, half of what new samples of the training distribution have, counts as copying."""
+
+
+def flags(card: Scorecard, name: str) -> list[Flag]:
+    """All flags of one card, shown under `name`: copied samples, files left out."""
+    return [*_copied(card, name), *_skipped(card, name)]
+
+
+def _copied(card: Scorecard, name: str) -> list[Flag]:
+    score = card.score("authpct")
+    if score is None or score.value >= COPIED:
+        return []
+    text = (
+        f"copied from the training set: only {score.value:.0f} % of its samples are further from a training image than "
+        "that image is from its nearest neighbour; new samples reach about 50 %"
+    )
+    return [Flag(name, "serious", text)]
+
+
+def _skipped(card: Scorecard, name: str) -> list[Flag]:
+    return [
+        Flag(
+            name,
+            "warning",
+            f"{len(record.skipped)} files of {record.name} could not be decoded and were left out: "
+            + ", ".join(record.skipped[:5])
+            + (" ..." if len(record.skipped) > 5 else ""),
+        )
+        for record in (card.fake, card.reference, *card.others.values())
+        if record.skipped
+    ]
