@@ -60,10 +60,14 @@ def _print(comparison: Comparison, form: str) -> None:
 
 def _report(comparison: Comparison, grids: Sequence[Grid], again: str) -> Report:
     from ganeval.reporting import Report
+    from ganeval.reporting.flags import flags
 
     names = [row.name for row in comparison.rows]
     title = " and ".join(names) if len(names) < 3 else f"{len(names)} models compared"
-    return Report(title=title, lead=_lead(comparison), comparison=comparison, grids=grids, commands=[again])
+    found = [flag for row in comparison.rows for flag in flags(row.card, row.name)]
+    return Report(
+        title=title, lead=_lead(comparison), comparison=comparison, grids=grids, flags=found, commands=[again]
+    )
 
 
 def _lead(comparison: Comparison) -> str:

@@ -14,11 +14,11 @@ from ganeval.scorecard import ImageSetRecord, Score, Scorecard
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 
 
-def save(folder, value, *, name="model", seed=0):
+def save(folder, value, *, name="model", seed=0, skipped=()):
     scores = [Score(metric="fd", features="net.pool", value=value, low=value - 1, high=value + 1)]
     Scorecard(
         name=name,
-        fake=ImageSetRecord(name=name, fingerprint="f", count=9),
+        fake=ImageSetRecord(name=name, fingerprint="f", count=9, skipped=list(skipped)),
         reference=ImageSetRecord(name="photos", fingerprint="aa", count=9),
         protocol={"seed": seed, "fingerprint": f"fp{seed}"},
         scores=scores,
@@ -48,7 +48,7 @@ def test_each_format_prints_and_nothing_else_mixes_in(tmp_path, form):
 
 
 def test_the_report_shows_the_samples_beside_a_card_and_how_to_make_it_again(tmp_path):
-    one, two = save(tmp_path / "one", 12.5), save(tmp_path / "two", 40.25, name="<b>")
+    one, two = save(tmp_path / "one", 12.5, skipped=["broken.png"]), save(tmp_path / "two", 40.25, name="<b>")
     (tmp_path / "one" / "samples.png").write_bytes(PIXEL)
     out = tmp_path / "out"
     assert run(one, two, "--yardstick", "<b>", "--out", str(out)).exit_code == 0
@@ -58,6 +58,7 @@ def test_the_report_shows_the_samples_beside_a_card_and_how_to_make_it_again(tmp
     page = (out / "index.html").read_text(encoding="utf-8")
     assert base64.b64encode(PIXEL).decode() in page
     assert "ganeval compare" in page
+    assert "broken.png" in page.split("<main>")[0]
     assert "&lt;b&gt;" in page
     assert "<b>" not in page.split("<body>")[1].replace("<figcaption><b>", "")
 
