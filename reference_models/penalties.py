@@ -29,8 +29,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     Returns:
         scalar >= 0, to be weighted by lambda.
     """
-    mix = torch.rand(len(real), 1, 1, 1, generator=rng).to(real.device)
+    mix = torch.rand(len(real), 1, 1, 1, generator=rng).to(real)
     gradient = input_gradient(critic, torch.lerp(real, fake.detach(), mix))
-    norms = torch.linalg.vector_norm(gradient.float().flatten(1), dim=1)
+    norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
     penalty: Tensor = (norms - 1).square().mean()
     return penalty

@@ -98,7 +98,7 @@ def train(
                 started = time.perf_counter()
                 terms = job.iterate()
                 speed = recipe.batch_size / (time.perf_counter() - started)
-                if job.due(options.log_every):
+                if job.due(options.log_every) or job.finished():
                     log.write(job.state.step, {"seconds": job.state.seconds, "images/s": speed, **terms})
                 if job.due(options.sample_every):
                     job.save_samples()

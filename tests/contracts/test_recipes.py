@@ -1,0 +1,161 @@
+"""Laws of every recipe. A new file in reference_models/gans is held to them without a new test."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ganeval.errors import GanevalError
+from reference_models.checkpoint import generate_images, load_checkpoint
+from reference_models.feed import Feed, TrainingImages
+from reference_models.recipe import DataSpec, Recipe
+from reference_models.registry import make_recipe, recipe_name, recipe_names, recipes
+from reference_models.seeds import seeded
+from reference_models.state import State, build_networks, fresh_state
+from reference_models.trainer import TrainOptions, take, train
+
+SMALL = {"batch_size": 4, "filters": 4, "latent": 8, "hidden": 16, "units": 8}
+CPU = torch.device("cpu")
+
+
+def small(name: str) -> Recipe:
+    options = {field.name for field in fields(recipes()[name])}
+    return make_recipe(name, {option: value for option, value in SMALL.items() if option in options})
+
+
+def images(size: int = 16, channels: int = 1, margin: int = 0) -> TrainingImages:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (10, channels, size - 2 * margin, size - 2 * margin), dtype=np.uint8)
+    return TrainingImages(pixels, np.arange(10) % 3, "noise", "f", margin)
+
+
+def tensors(path: Path) -> dict[str, torch.Tensor]:
+    return load_file(path.with_suffix(".safetensors"))
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def weights(state: State, name: str) -> dict[str, torch.Tensor]:
+    return {key: value.clone() for key, value in state.nets[name].named_parameters()}
+
+
+every_recipe = pytest.mark.parametrize("name", recipe_names())
+
+
+@every_recipe
+def test_describes_itself(name: str) -> None:
+    kind = recipes()[name]
+    assert kind.title
+    assert kind.paper
+    assert kind.__doc__
+    assert recipe_name(kind()) == name
+
+
+@every_recipe
+@pytest.mark.parametrize(("size", "channels"), [(16, 1), (32, 3), (64, 1), (128, 3)])
+def test_builds_at_every_size(name: str, size: int, channels: int) -> None:
+    recipe, spec = small(name), DataSpec(size, channels, classes=3)
+    nets = build_networks(recipe, spec, 0, CPU)
+    latents = recipe.latents(2, torch.Generator().manual_seed(0))
+    made = recipe.generate(nets, latents, torch.zeros(2, dtype=torch.int64))
+    assert made.shape == (2, channels, size, size)
+    assert made.abs().max() <= 1
+
+
+@every_recipe
+def test_each_turn_moves_exactly_the_networks_it_trains(name: str) -> None:
+    recipe, data = small(name), images()
+    state = fresh_state(recipe, data.spec(), 0, CPU)
+    batch = Feed(data, recipe.batch_size, 0, CPU).batch(0)
+    for turn in recipe.turns():
+        before = {net: weights(state, net) for net in state.nets}
+        with seeded(CPU, 0):
+            take(turn, state, batch)
+        moved = {net for net in state.nets if not same(before[net], weights(state, net))}
+        assert moved == set(turn.trains), turn.name
+
+
+@every_recipe
+def test_turns_name_their_terms_apart_and_reach_every_weight(name: str) -> None:
+    recipe, data = small(name), images()
+    state = fresh_state(recipe, data.spec(), 0, CPU)
+    batch = Feed(data, recipe.batch_size, 0, CPU).batch(0)
+    seen: list[str] = []
+    for turn in recipe.turns():
+        with seeded(CPU, 0):
+            seen += take(turn, state, batch)
+        idle = [key for net in turn.trains for key, value in state.nets[net].named_parameters() if value.grad is None]
+        assert not idle, turn.name
+    assert len(seen) == len(set(seen))
+
+
+@every_recipe
+def test_initial_weights_are_seeded_and_leave_the_global_generator_alone(name: str) -> None:
+    recipe, spec = small(name), images().spec()
+    before = torch.get_rng_state()
+    one, again, other = (build_networks(recipe, spec, seed, CPU).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(before, torch.get_rng_state())
+    assert same(one, again)
+    assert not same(one, other)
+
+
+@every_recipe
+def test_resuming_is_bit_exact(name: str, tmp_path: Path) -> None:
+    recipe, data = small(name), images(32, 1, margin=2)
+    before = torch.get_rng_state()
+    whole = train(recipe, data, tmp_path / "whole", TrainOptions(steps=6, log_every=1))
+    train(recipe, data, tmp_path / "parts", TrainOptions(steps=3, log_every=1))
+    parts = train(recipe, data, tmp_path / "parts", TrainOptions(steps=6, log_every=1))
+    assert same(tensors(whole), tensors(parts))
+    assert torch.equal(before, torch.get_rng_state())
+    steps = [line.split(",")[0] for line in (tmp_path / "parts" / "log.csv").read_text().splitlines()]
+    assert steps == ["step", "1", "2", "3", "4", "5", "6"]
+
+
+@every_recipe
+def test_samples_depend_on_seed_and_index_alone(name: str, tmp_path: Path) -> None:
+    train(small(name), images(32, 3, margin=2), tmp_path, TrainOptions(steps=2))
+    checkpoint = load_checkpoint(tmp_path)
+    together = generate_images(checkpoint, range(40), seed=3)
+    assert together.shape == (40, 3, 28, 28)
+    assert together.dtype == torch.uint8
+    alone = torch.cat([generate_images(checkpoint, [index], seed=3) for index in range(40)])
+    sevens = torch.cat([generate_images(checkpoint, range(i, min(i + 7, 40)), seed=3) for i in range(0, 40, 7)])
+    backwards = generate_images(checkpoint, range(39, -1, -1), seed=3).flip(0)
+    assert torch.equal(together, alone)
+    assert torch.equal(together, sevens)
+    assert torch.equal(together, backwards)
+    assert len({image.numpy().tobytes() for image in together}) == 40
+    assert not torch.equal(together, generate_images(checkpoint, range(40), seed=4))
+
+
+@every_recipe
+def test_memory_does_not_grow_with_steps(name: str, tmp_path: Path) -> None:
+    counts: dict[int, int] = {}
+
+    class Count:
+        def on_step(self, step: int, seconds: float, terms: dict[str, float], images_per_second: float) -> None:
+            if step in (4, 12):
+                gc.collect()
+                counts[step] = sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
+
+    train(small(name), images(), tmp_path, TrainOptions(steps=12), Count())
+    assert counts[12] == counts[4]
+
+
+@every_recipe
+def test_options_are_closed_and_typed(name: str) -> None:
+    with pytest.raises(GanevalError, match=r"unknown option of .* did you mean 'batch_size'"):
+        make_recipe(name, {"batchsize": "4"})
+    with pytest.raises(GanevalError, match="expected a whole number"):
+        make_recipe(name, {"batch_size": "four"})
+    with pytest.raises(GanevalError, match="expected a whole number from 1 up"):
+        make_recipe(name, {"batch_size": "0"})
