@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -67,8 +69,12 @@ def channels_first(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.uint8]:
     """
     if array.dtype != np.uint8:
         raise ImageError(f"{name} holds {array.dtype} values of unknown range; save it as uint8, 0..255")
-    if array.ndim == 3:
+    if array.ndim == 3 and array.shape[2] not in CHANNELS:
         return array[:, None]
+    if array.ndim == 3:
+        raise ImageError(
+            f"{name} has shape {array.shape}, a single image (H, W, C); expected many, such as (N, H, W, C)"
+        )
     if array.ndim != 4:
         hint = f": for rows of features use features:{name}" if array.ndim == 2 else ""
         raise ImageError(f"{name} has shape {array.shape}; expected (N, H, W), (N, H, W, C) or (N, C, H, W){hint}")
@@ -96,16 +102,44 @@ def load_npy(path: Path) -> npt.NDArray[Any]:
 
 
 def open_npz(path: Path) -> ArraySource:
-    """The array `arr_0` (labels in `arr_1` where that is one integer per image), or the only array of the file."""
+    """The array `arr_0` (labels in `arr_1` where that is one integer per image), or the only array of the file.
+
+    An uncompressed file (`np.savez`) is memory-mapped, a compressed one is read into memory.
+    """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            names = list(arrays)
-            if "arr_0" not in names and len(names) != 1:
-                raise ImageError(f"{path} holds {', '.join(names) or 'nothing'}; expected arr_0, or a single array")
-            images = channels_first(arrays["arr_0" if "arr_0" in names else names[0]], str(path))
-            return ArraySource(str(path), images, _labels(arrays["arr_1"]) if "arr_1" in names else None)
-    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            if "arr_0" not in members and len(members) != 1:
+                raise ImageError(f"{path} holds {', '.join(members) or 'nothing'}; expected arr_0, or a single array")
+            name = "arr_0" if "arr_0" in members else next(iter(members))
+            images = channels_first(_member(archive, members[name], path), str(path))
+            labels = _labels(_member(archive, members["arr_1"], path)) if "arr_1" in members else None
+            return ArraySource(str(path), images, labels)
+    except (ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise ImageError(f"{path} cannot be read as .npz arrays: {error}") from error
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> npt.NDArray[Any]:
+    with archive.open(member) as content:
+        if member.compress_type != zipfile.ZIP_STORED:
+            array: npt.NDArray[Any] = np.lib.format.read_array(content, allow_pickle=False)
+            return array
+        version = np.lib.format.read_magic(content)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, in_columns, dtype = read_header(content)
+        behind_header = content.tell()
+    if dtype.hasobject:
+        raise ValueError(f"{member.filename} holds Python objects, which only a pickle could restore")
+    start = _content_offset(path, member) + behind_header
+    return np.memmap(path, dtype, "r", start, shape, "F" if in_columns else "C")
+
+
+def _content_offset(path: Path, member: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: behind its local header of 30 bytes, its name and its extra field."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset + 26)
+        name_length, extra_length = struct.unpack("<HH", file.read(4))
+    return member.header_offset + 30 + int(name_length) + int(extra_length)
 
 
 def _labels(array: npt.NDArray[Any]) -> npt.NDArray[np.int64] | None:

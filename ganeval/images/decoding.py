@@ -11,7 +11,7 @@
 | 32-bit integers                               | as 16-bit grey where all values lie in 0..65535, else refused      |
 | floating point                                | refused: its range is not known                                    |
 | CMYK, YCbCr, LAB, HSV                         | RGB by Pillow's conversion, embedded colour profiles not applied   |
-| EXIF orientation                              | applied                                                            |
+| EXIF orientation                              | applied; unreadable EXIF data is ignored                           |
 | several frames (GIF, APNG, WebP, TIFF)        | the first frame                                                    |
 | truncated, undecodable, more than 89 million pixels | `ImageError` naming the file                                 |
 
@@ -70,7 +70,8 @@ def _pixels(image: Image.Image, name: str) -> npt.NDArray[np.uint8]:
         raise ImageError(f"{name} holds floating-point values of unknown range: save it with 8 or 16 bits")
     if image.has_transparency_data:
         image = _over_white(image)
-    array = np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
+    mode = "L" if image.mode in ("L", "1") else "RGB"
+    array = np.asarray(image if image.mode == mode else image.convert(mode))
     return array[None] if array.ndim == 2 else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -100,10 +100,12 @@ class EncodedSource(ImageSource):
 
 def _in_threads(work: Callable[[int], _Result], positions: Sequence[int]) -> list[_Result]:
     """`work` for each position, results in order; the first error ends it."""
-    if len(positions) == 1:
-        return [work(positions[0])]
+    share = max(1, len(positions) // (2 * THREADS))  # a future for each small image would cost as much as the image
+    shares = [positions[first : first + share] for first in range(0, len(positions), share)]
+    if len(shares) <= 1:
+        return [work(position) for position in positions]
     with ThreadPoolExecutor(THREADS) as threads:
-        return list(threads.map(work, positions))
+        return list(chain.from_iterable(threads.map(lambda part: [work(position) for position in part], shares)))
 
 
 def is_image_name(path: str) -> bool:

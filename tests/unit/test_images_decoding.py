@@ -160,6 +160,23 @@ def test_exif_orientation_is_applied(orientation: int) -> None:
     np.testing.assert_array_equal(pixels[0], upright)
 
 
+def test_exif_orientation_of_a_jpeg() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter clockwise
+    image = Image.new("RGB", (32, 16), (255, 0, 0))
+    image.paste((0, 0, 255), (0, 0, 16, 16))  # blue at the left comes to the top
+    pixels = decode(encoded(image, "JPEG", exif=exif), "a.jpg").astype(int)
+    assert pixels.shape == (3, 32, 16)
+    assert np.abs(pixels[:, 4, 8] - [0, 0, 255]).max() < 5
+    assert np.abs(pixels[:, 28, 8] - [255, 0, 0]).max() < 5
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\0\0\1\0"])
+def test_unreadable_exif_does_not_spoil_an_image(exif: bytes) -> None:
+    assert decode(encoded(Image.new("RGB", (8, 4)), "JPEG", exif=exif), "a.jpg").shape == (3, 4, 8)
+
+
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG", "WEBP"])
 def test_the_first_frame_counts(kind: str) -> None:
     frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 0, 255))]

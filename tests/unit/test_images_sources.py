@@ -346,6 +346,7 @@ def test_arrays_are_never_unpickled(tmp_path: Path) -> None:
         (np.zeros((4, 8, 32, 4), np.uint8), "no axis has 1 or 3 channels"),
         (np.zeros((4, 3, 8, 8), np.float32), "holds float32 values of unknown range"),
         (np.zeros((4, 64), np.uint8), "use features:"),
+        (np.zeros((32, 32, 3), np.uint8), "a single image"),
         (np.zeros(4, np.uint8), r"has shape \(4,\)"),
         (np.zeros((0, 3, 8, 8), np.uint8), "holds no images"),
     ],
@@ -356,10 +357,29 @@ def test_arrays_of_other_shapes_and_types_are_refused(tmp_path: Path, array: Pix
         open_source(tmp_path / "a.npy")
 
 
+def test_three_axes_are_grey_images(tmp_path: Path) -> None:
+    pixels = random_pixels(4, 1)
+    np.save(tmp_path / "a.npy", pixels[:, 0])
+    np.testing.assert_array_equal(all_pixels(open_source(tmp_path / "a.npy")).numpy(), pixels)
+
+
 def test_npz_with_several_arrays_needs_arr_0(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", fakes=random_pixels(), mu=np.zeros(3))
     with pytest.raises(ImageError, match="holds fakes, mu; expected arr_0"):
         open_source(tmp_path / "a.npz")
+
+
+def test_uncompressed_npz_is_mapped_not_loaded(tmp_path: Path) -> None:
+    pixels = np.asfortranarray(random_pixels())
+    np.savez(tmp_path / "stored.npz", first=np.zeros(7), arr_0=pixels)
+    np.savez_compressed(tmp_path / "packed.npz", pixels)
+    stored, compressed = (open_source(tmp_path / name) for name in ("stored.npz", "packed.npz"))
+    assert isinstance(stored, ArraySource)
+    assert isinstance(compressed, ArraySource)
+    assert isinstance(stored.images, np.memmap)
+    assert not isinstance(compressed.images, np.memmap)
+    for source in (stored, compressed):
+        np.testing.assert_array_equal(all_pixels(source).numpy(), pixels)
 
 
 def test_npz_labels_in_arr_1(tmp_path: Path) -> None:
