@@ -45,11 +45,11 @@ def tf1_bilinear(images: Images, size: int) -> Tensor:
     rest on this. Interpolates columns first, in TensorFlow's order, so that the rounding agrees too.
     """
     low, high, weight = _neighbours(images.shape[3], size, images.device)
-    left = images[..., low].float()
-    columns = (images[..., high].float() - left).mul_(weight).add_(left)
+    left = images.index_select(3, low).float()
+    columns = (images.index_select(3, high).float() - left).mul_(weight).add_(left)
     low, high, weight = _neighbours(images.shape[2], size, images.device)
-    top = columns[:, :, low]
-    return (columns[:, :, high] - top).mul_(weight[:, None]).add_(top)
+    top = columns.index_select(2, low)
+    return (columns.index_select(2, high) - top).mul_(weight[:, None]).add_(top)
 
 
 def _neighbours(length: int, size: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ganeval.cache import folder
 from ganeval.errors import WeightsError, unknown
 from ganeval.files import replacing
 
@@ -167,8 +168,8 @@ def sha256_of_tensors(state: Mapping[str, Tensor]) -> str:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: $XDG_CACHE_HOME/ganeval/weights, by default under ~/.cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganeval" / "weights"
+    """Where downloads are kept: `weights` in ganeval's cache folder."""
+    return folder() / "weights"
 
 
 def _candidates(wanted: Weights) -> Iterator[Path]:

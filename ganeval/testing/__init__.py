@@ -1,0 +1,1 @@
+"""What tests and benchmarks need when nothing can be downloaded."""
