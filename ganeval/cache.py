@@ -1,4 +1,4 @@
-"""Content-addressed summaries on disk, whole or begun. Two images sets with equal content share an entry; nothing else does."""
+"""Content-addressed summaries on disk, whole or begun. Equal content shares an entry; nothing else does."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ganeval.errors import GanevalError, unknown
+from ganeval.protocol import behind
 from ganeval.scorecard import Score, Scorecard
 
 _MISSING = "nothing"
@@ -222,22 +223,25 @@ def _differences(base: Scorecard, other: Scorecard, key: str) -> _Reasons:
     if ours is None or theirs is None or _standard(base, ours) == _standard(other, theirs):
         return ()
     left, right = dict(_facts(base, ours)), dict(_facts(other, theirs))
-    every = [what for what in {**left, **right} if left.get(what) != right.get(what)]
-    # The digest only says that something differs; it is worth a line where nothing else explains it.
-    telling = [what for what in every if what != "protocol.fingerprint"] or every
-    return tuple((what, _value(left, what), _value(right, what)) for what in telling)
+    differing = [what for what in {**left, **right} if left.get(what) != right.get(what)]
+    return tuple((what, _value(left, what), _value(right, what)) for what in differing)
 
 
 def _standard(card: Scorecard, score: Score) -> tuple[Any, ...]:
     """What decides: equal for two scores exactly if they may be compared."""
-    protocol = card.protocol.get("fingerprint", card.protocol)
-    return protocol, card.reference.fingerprint, score.better, score.counts, score.options
+    protocol = behind(card.protocol, score.features, score.counts)
+    return protocol, _reference(card, score).get("fingerprint"), score.better, score.counts, score.options
+
+
+def _reference(card: Scorecard, score: Score) -> dict[str, Any]:
+    """The reference, if the score looks at it at all."""
+    return card.reference.model_dump(include={"name", "fingerprint", "count"}) if "real" in score.counts else {}
 
 
 def _facts(card: Scorecard, score: Score) -> Iterator[tuple[str, Any]]:
     """Everything worth naming when two scores cannot be compared."""
-    yield from flattened({"protocol": card.protocol})
-    yield from flattened({"reference": card.reference.model_dump(include={"name", "fingerprint", "count"})})
+    yield from flattened({"protocol": behind(card.protocol, score.features, score.counts)})
+    yield from flattened({"reference": _reference(card, score)})
     yield from flattened({"samples": score.counts, "options": score.options, "better": score.better})
 
 

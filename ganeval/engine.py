@@ -76,8 +76,8 @@ def evaluate(
 ) -> tuple[list[Result], dict[str, float]]:
     """Compute all requests from one pass over each image set.
 
-    Each image is decoded once, each network runs once per batch, each summary is updated once, however many metrics ask.
-    Returns the results in the order of `requests`, and the seconds each image set's pass took.
+    Each image is decoded once, each network runs once per batch, each summary is updated once, however many metrics
+    ask. Returns the results in the order of `requests`, and the seconds each image set's pass took.
 
     Raises:
         GanevalError: a metric needs an image set that is not there, has too few samples, or features are not finite.

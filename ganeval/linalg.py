@@ -27,8 +27,8 @@ def root(covariance: Tensor) -> Tensor:
 def trace_sqrt_product(a: Tensor, b: Tensor) -> float:
     """Trace of the square root of (a.T @ a) @ (b.T @ b), from factors a (M, D) and b (N, D).
 
-    It is the nuclear norm of a @ b.T, a matrix of only min(M, N) singular values: no D x D square root is formed, and no
-    complex numbers appear.
+    It is the nuclear norm of a @ b.T, a matrix of only min(M, N) singular values: no D x D square root is formed, and
+    no complex numbers appear.
 
     >>> eye = torch.eye(3, dtype=torch.float64)
     >>> round(trace_sqrt_product(2 * eye, 3 * eye), 12)

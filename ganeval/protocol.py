@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 PRESETS: Mapping[str, str] = {
@@ -26,6 +26,21 @@ def describe(*, preset: str, seed: int, extractors: Mapping[str, str], sets: Map
         "sets": dict(sorted(sets.items())),
     }
     return protocol | {"fingerprint": fingerprint(protocol)}
+
+
+def behind(protocol: Mapping[str, Any], features: str, roles: Container[str]) -> dict[str, Any]:
+    """The part of a card's protocol that one score rests on: its own network and the image sets that it used.
+
+    So a score of memorisation beside it, or a second network, does not make a card incomparable with one that has none.
+    """
+    part = {name: value for name, value in protocol.items() if name != "fingerprint"}
+    if "extractors" in part:
+        part["extractors"] = {
+            name: value for name, value in part["extractors"].items() if features.startswith(f"{name}.")
+        }
+    if "sets" in part:
+        part["sets"] = {role: value for role, value in part["sets"].items() if role in roles}
+    return part
 
 
 def fingerprint(inputs: Any) -> str:

@@ -1,4 +1,4 @@
-"""Small mergeable summaries of feature rows. Batches, workers, machines, resume and cache are all `update` and `merge`."""
+"""Small mergeable summaries of feature rows: batches, workers, resume and cache are all `update` and `merge`."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ class Moments(Summary):
     """Mean and covariance in float64, in memory that does not grow with N.
 
     While there are no more rows than D (or than a chunk), the rows themselves are kept: that is no larger than the
-    covariance and lets the Frechet distance of few samples use singular values of an N x N product. After that, rows are
-    folded a fixed number at a time into a mean and a scatter matrix about that mean (Chan, Golub, LeVeque 1983), so that
-    the cut into batches cannot change the sums.
+    covariance and lets the Frechet distance of few samples use singular values of an N x N product. After that, rows
+    are folded a fixed number at a time into a mean and a scatter matrix about that mean (Chan, Golub, LeVeque 1983),
+    so that the cut into batches cannot change the sums.
     """
 
     kind = "moments"

@@ -68,14 +68,12 @@ def _show(card: Any, out: Path | None, as_json: bool) -> None:
     if as_json:
         click.echo(card.model_dump_json(by_alias=True, indent=2))
         return
-    from rich.console import Console
-
     from ganeval.compare import compare
-    from ganeval.reporting.terminal import table
+    from ganeval.reporting.flags import flags
+    from ganeval.reporting.terminal import show
 
-    console = Console()
-    console.print(table(compare([card])))
-    for file in card.fake.skipped + card.reference.skipped:
-        console.print(f"left out, cannot be decoded: {file}", markup=False, style="yellow")
+    show(compare([card]))
+    for flag in flags(card, card.name):
+        click.secho(f"{flag.name}: {flag.text}", fg="yellow")
     if out is not None:
-        console.print(f"Report: {out / 'index.html'}", markup=False)
+        click.echo(f"report: {out / 'index.html'}")

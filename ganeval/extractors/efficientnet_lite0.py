@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 from torch.nn import Module
 
@@ -52,7 +53,8 @@ def _at(size: int, name: str, setup: Setup) -> Classifier:
     from ganeval.extractors.networks.folding import fold_batch_norms
 
     located = _locate(setup)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    with torch.random.fork_rng(devices=[]):  # draws weights, which are replaced
+        network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     load_in_order(network, read_state(located.path), located.path)
     fold_batch_norms(network)
     preprocessing = Preprocessing((size, size), mean=(127.0,) * 3, std=(128.0,) * 3)

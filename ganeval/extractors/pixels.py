@@ -7,9 +7,9 @@ from collections.abc import Mapping, Set
 import torch
 from torch import Tensor
 
-from ganeval.errors import GanevalError, ImageError
+from ganeval.errors import GanevalError
 from ganeval.extractors.extractor import Extractor, Setup
-from ganeval.extractors.preparing import antialiased, checked, rgb
+from ganeval.extractors.preparing import OneSize, antialiased, checked, rgb
 from ganeval.extractors.registry import extractor
 from ganeval.images.source import Images
 
@@ -24,15 +24,16 @@ class Pixels(Extractor):
     default = "flat"
 
     def __init__(self, size: int | None, device: torch.device) -> None:
-        self.device = device
-        self.shape = None if size is None else (size, size)
+        self.size, self.device = size, device
         self.name = "pixels" if size is None else f"pixels:{size}"
         self.fingerprint = f"pixels/1:{size or 'native'}"
+        self._native = OneSize(self.name)
 
     @property
     def widths(self) -> Mapping[str, int]:  # type: ignore[override]
         """{"flat": 3 * height * width}."""
-        return {"flat": 0 if self.shape is None else 3 * self.shape[0] * self.shape[1]}
+        height, width = (self.size, self.size) if self.size else self._native.size or (0, 0)
+        return {"flat": 3 * height * width}
 
     def prepare(self, images: Images) -> Tensor:
         """uint8 (N, C, H, W) => float32 (N, 3, size, size) in [0, 1].
@@ -41,17 +42,10 @@ class Pixels(Extractor):
             ImageError: no size was given and these images differ in size from earlier ones.
         """
         images = checked(images).to(self.device)
-        if self.name != "pixels":
-            assert self.shape is not None
-            return rgb(antialiased(images, self.shape) / 255)
-        got = (int(images.shape[2]), int(images.shape[3]))
-        self.shape = self.shape or got
-        if got != self.shape:
-            raise ImageError(
-                f"pixels compares images of one size, got {got[0]}x{got[1]} after {self.shape[0]}x{self.shape[1]}: "
-                f"name a common size, such as pixels:{min(*got, *self.shape)}"
-            )
-        return rgb(images.float() / 255)
+        if self.size is None:
+            self._native.check(images)
+        size = (self.size, self.size) if self.size else (int(images.shape[2]), int(images.shape[3]))
+        return rgb(antialiased(images, size) / 255)
 
     def forward(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
         """float32 (N, 3, S, S) => {"flat": float32 (N, 3 * S * S)}."""

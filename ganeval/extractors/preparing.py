@@ -29,6 +29,24 @@ def rgb(images: Tensor) -> Tensor:
     return images.expand(-1, 3, -1, -1)
 
 
+class OneSize:
+    """Remembers the size of the first images; later ones must have it too, or their rows could not be compared."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.size: tuple[int, int] | None = None
+
+    def check(self, images: Images) -> None:
+        """Raise ImageError if these images are not of the size of the first."""
+        got = (int(images.shape[2]), int(images.shape[3]))
+        self.size = self.size or got
+        if got != self.size:
+            raise ImageError(
+                f"{self.name} takes images of one size, got {got[0]}x{got[1]} after {self.size[0]}x{self.size[1]}: "
+                f"resize them first, or compare pixels at a common size with pixels:{min(*got, *self.size)}"
+            )
+
+
 def antialiased(images: Images, size: tuple[int, int], mode: str = "bilinear") -> Tensor:
     """uint8 (N, C, H, W) => float32 (N, C, *size) in [0, 255], resized with an antialiasing `mode` filter."""
     pixels = images.float()

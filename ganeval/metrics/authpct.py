@@ -7,7 +7,7 @@ from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 
 
-@metric(better="higher", range=(0, 100), optimum=None, paper="Alaa et al. 2022, arXiv:2102.08921")
+@metric(better="neither", range=(0, 100), optimum=None, paper="Alaa et al. 2022, arXiv:2102.08921")
 def authpct(train: Features, fake: Features) -> float:
     """Percentage of generated samples that are further from their nearest training sample than that one from its own.
 

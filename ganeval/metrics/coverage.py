@@ -19,7 +19,7 @@ def coverage(real: Features, fake: Features, *, k: int = 5, strict: bool = False
     ...     summary = Features()
     ...     summary.update(torch.tensor(rows))
     ...     return summary
-    >>> coverage(features([0.0], [1.0], [9.0]), features([0.5], [0.6]), k=1)  # 9 is 8 from its neighbour: 8.4 is too far
+    >>> coverage(features([0.0], [1.0], [9.0]), features([0.5], [0.6]), k=1)  # 9 is 8 from a neighbour: 8.4 is too far
     0.6666666666666666
     """
     distances, _ = nearest(real.rows, fake.rows)

@@ -16,7 +16,7 @@ def fd(real: Moments, fake: Moments) -> float:
     """Frechet distance on any features: how far apart the two sets are in mean and covariance.
 
     |m_r - m_f|^2 + tr(S_r) + tr(S_f) - 2 tr((S_r S_f)^(1/2)), in squared feature units (Dowson and Landau 1982, eq. 4).
-    Biased upwards by about 1/N: compare at equal sample counts only. On the Inception features of 2015 it is called FID.
+    Biased upwards by about 1/N: compare at equal sample counts only. On the Inception features of 2015 it is the FID.
 
     >>> def moments(*rows):
     ...     summary = Moments()

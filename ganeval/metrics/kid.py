@@ -52,7 +52,7 @@ def kid(
 
 
 def mmd2(x: Tensor, y: Tensor, degree: int) -> tuple[float, float]:
-    """Unbiased MMD^2 of rows x (M, D) and y (N, D), and its standard error (Hoeffding decomposition to second order)."""
+    """Unbiased MMD^2 of rows x (M, D) and y (N, D), and its standard error (Hoeffding, to second order)."""
     xx, yy, xy = _kernel(x, x, degree), _kernel(y, y, degree), _kernel(x, y, degree)
     value = xx.mean + yy.mean - 2 * xy.mean
     # The influence of one sample. Its spread counts the pairwise part of the variance twice, so that is taken off once.

@@ -67,7 +67,7 @@ def metric(
         parameters = inspect.signature(function).parameters.values()
         keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "rng"}
         sets = {p.name: hints[p.name] for p in parameters if p.kind is not p.KEYWORD_ONLY}
-        assert sets and set(sets) <= set(SETS), f"{function.__name__}: image sets are {SETS}, got {tuple(sets)}"
+        assert set(sets) <= set(SETS), f"{function.__name__}: image sets are {SETS}, got {tuple(sets)}"
         function.__metric__ = Metric(  # type: ignore[attr-defined]
             name=function.__name__,
             function=function,

@@ -11,8 +11,8 @@ from ganeval.summaries import Features
 def recall(real: Features, fake: Features, *, k: int = 3, strict: bool = False) -> float:
     """Share of real samples inside the generated manifold: the union of balls around generated samples.
 
-    A ball reaches to its sample's k-th nearest generated neighbour; `strict` leaves its surface out. One generated outlier
-    makes a ball that may hold everything, and modes that are dropped together go unseen: read it next to `coverage`.
+    A ball reaches to its sample's k-th nearest generated neighbour; `strict` leaves its surface out. One generated
+    outlier makes a ball that may hold everything, and modes dropped together go unseen: read it next to `coverage`.
 
     >>> import torch
     >>> def features(*rows):

@@ -55,7 +55,9 @@ def test_batches_change_nothing(metric: Metric) -> None:
 @every_metric
 def test_order_of_samples_changes_nothing(metric: Metric) -> None:
     sets = some_sets()
-    shuffled = {role: data[torch.randperm(len(data), generator=torch.manual_seed(4))] for role, data in sets.items()}
+    shuffled = {
+        role: data[torch.randperm(len(data), generator=torch.Generator().manual_seed(4))] for role, data in sets.items()
+    }
     assert compute(metric, shuffled) == pytest.approx(compute(metric, sets), rel=1e-9, abs=1e-12)
 
 

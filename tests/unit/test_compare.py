@@ -82,11 +82,18 @@ def test_different_protocols_are_refused_by_name_and_marked_by_force(other, word
     assert words[0] in forced.footnotes[0]
 
 
-def test_only_the_digest_differs_is_said_too():
-    a = card("a", score("fd", 1.0))
-    b = a.model_copy(update={"name": "b", "protocol": {**a.protocol, "fingerprint": "other"}})
-    with pytest.raises(GanevalError, match=r"protocol\.fingerprint: .* b has other"):
-        compare([a, b])
+def test_what_a_score_does_not_rest_on_does_not_matter():
+    plain_card = card("a", score("fd", 1.0), extractors={"net": "w1"})
+    richer = card(
+        "b",
+        score("fd", 2.0),
+        score("authpct", 50.0),
+        extractors={"net": "w1", "other": "w2"},
+        sets={"real": "9 x aa", "train": "5 x tt"},
+    )
+    assert len(compare([plain_card, richer]).columns) == 2
+    with pytest.raises(GanevalError, match=r"protocol\.extractors\.net: a has w1, b has w9"):
+        compare([plain_card, card("b", score("fd", 2.0), extractors={"net": "w9", "other": "w2"})])
 
 
 def test_protocols_may_differ_where_no_column_is_shared():

@@ -56,8 +56,9 @@ class Preprocessing:
         target = tuple(math.floor(side / self.crop) for side in self.size)
         if self.fit == "squash":
             return target[0], target[1]
-        scale = max(target[0] / height, target[1] / width)
-        return max(target[0], int(height * scale)), max(target[1], int(width * scale))
+        if target[0] * width >= target[1] * height:  # the height is what just fits
+            return target[0], max(target[1], target[0] * width // height)
+        return target[1] * height // width, target[1]
 
 
 class Classifier(Extractor):
