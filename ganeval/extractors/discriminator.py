@@ -18,6 +18,7 @@ from ganeval.extractors.preparing import antialiased, checked, rgb
 from ganeval.extractors.registry import extractor
 from ganeval.images.source import Images
 
+_OTHERS = {"Maxout"}  # nonlinearities that torch does not have, by the name of their class
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow converts to grey
 
 
@@ -85,7 +86,7 @@ def _listening(network: Module, hear: Callable[[Tensor], None]) -> Iterator[None
     handles = [
         module.register_forward_hook(lambda _module, _inputs, output: hear(output))
         for module in network.modules()
-        if type(module).__module__ == activation.__name__ or type(module).__name__ == "Maxout"
+        if type(module).__module__ == activation.__name__ or type(module).__name__ in _OTHERS
     ]
     try:
         yield

@@ -42,11 +42,11 @@ def preprocessing_of(network: Module) -> Preprocessing:
     Raises:
         GanevalError: an interpolation or a way of cropping that has no counterpart here.
     """
-    from timm.data import resolve_model_data_config
+    from timm.data import resolve_model_data_config  # type: ignore[attr-defined]
 
     from ganeval.extractors.networks.classifier import Preprocessing
 
-    config: dict[str, Any] = resolve_model_data_config(network)
+    config: dict[str, Any] = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
     if config["crop_mode"] not in ("center", "squash") or config["interpolation"] not in ("bilinear", "bicubic"):
         raise GanevalError(
             f"this timm model crops by '{config['crop_mode']}' and interpolates by '{config['interpolation']}'; "
@@ -104,6 +104,6 @@ def _created(variant: str, explain: Callable[[str], WeightsError], **options: An
 
     try:
         with torch.random.fork_rng(devices=[]):
-            return timm.create_model(variant, pretrained=True, **options)  # type: ignore[no-any-return]
+            return timm.create_model(variant, pretrained=True, **options)
     except Exception as error:  # the hub, torch and timm each have their own classes
         raise explain((str(error).strip().splitlines() or [type(error).__name__])[0]) from error
