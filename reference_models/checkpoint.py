@@ -138,6 +138,13 @@ def remove_checkpoint(path: Path) -> None:
     path.with_suffix(".safetensors").unlink(missing_ok=True)
 
 
+def remove_leftovers(run: Path) -> None:
+    """Delete what a killed process left behind: half-written files, and tensors without their JSON file."""
+    orphans = [file for file in run.glob("step-*.safetensors") if not file.with_suffix(".json").exists()]
+    for file in [*run.glob(".step-*"), *orphans]:
+        file.unlink(missing_ok=True)
+
+
 def read_record(path: Path) -> tuple[Path, Record]:
     """The JSON file that `path` means (the newest of a run folder, or either file of a checkpoint) and its content."""
     file = _json_file(path)

@@ -21,6 +21,7 @@ from reference_models.checkpoint import (
     read_record,
     read_tensors,
     remove_checkpoint,
+    remove_leftovers,
     render,
     save_checkpoint,
 )
@@ -130,6 +131,7 @@ class _Job:
         self.feed = Feed(data, recipe.batch_size, options.seed, self.device)
         self.turns: Sequence[Turn] = recipe.turns()
         self.terms: dict[str, float] = {}
+        self.saved: Path | None = None
         self.state = fresh_state(recipe, self.spec, options.seed, self.device)
         if checkpoints(run):
             self._resume()
@@ -170,17 +172,19 @@ class _Job:
         return self.state.step % every == 0
 
     def save(self) -> Path:
-        """Write a checkpoint, then delete those that need not stay."""
+        """Write a checkpoint, unless this step has one, then delete those that need not stay."""
+        if self.saved is not None and self.saved.stem == f"step-{self.state.step:08d}":
+            return self.saved
         for key, value in self.state.nets.state_dict().items():
             if not value.isfinite().all():
                 raise self._diverged(f"weight '{key}' is not finite")
-        path = save_checkpoint(self.run, self.state, self.recipe, self.spec, self.data, self.training)
+        self.saved = save_checkpoint(self.run, self.state, self.recipe, self.spec, self.data, self.training)
         for old in checkpoints(self.run):
             step = int(old.stem.removeprefix("step-"))
             keep = self.options.keep_every and step % self.options.keep_every == 0
-            if old != path and step != 0 and not keep:
+            if old != self.saved and step != 0 and not keep:
                 remove_checkpoint(old)
-        return path
+        return self.saved
 
     def save_samples(self) -> None:
         """A grid of samples from fixed noise."""
@@ -202,16 +206,16 @@ class _Job:
         return values
 
     def _diverged(self, what: str) -> GanevalError:
-        kept = checkpoints(self.run)[-1]
         return GanevalError(
-            f"step {self.state.step}: {what}. Training stopped; the last good checkpoint is {kept}. "
+            f"step {self.state.step}: {what}. Training stopped; the last good checkpoint is {self.saved}. "
             "Try a lower learning rate (--set learning_rate=...), --precision fp32 or another --seed"
         )
 
     def _resume(self) -> None:
-        path, record = read_record(self.run)
+        remove_leftovers(self.run)
+        self.saved, record = read_record(self.run)
         self._refuse_other(record)
-        restore_state(self.state, read_tensors(path, record, self.device), record.optimizers)
+        restore_state(self.state, read_tensors(self.saved, record, self.device), record.optimizers)
         self.state.step, self.state.draws, self.state.seconds = record.step, record.draws, record.seconds
 
     def _refuse_other(self, record: Record) -> None:

@@ -50,7 +50,7 @@ def command(
     model = make_recipe(recipe, options.assignments(settings))
     _check_folder(out, resume)
     images = training_images(open_images(data, Opening(data_root=data_root)), size)
-    with _Display(recipe, training) as display:
+    with Display(recipe, training) as display:
         last = train(model, images, out, training, display)
     click.echo(f"{last.with_suffix('')} is the last checkpoint. See samples: ganeval sample {out} --out samples.png")
 
@@ -62,7 +62,7 @@ def _check_folder(out: Path, resume: bool) -> None:
         raise GanevalError(f"{out} is not empty: add --resume to go on with the run in it, or choose another --out")
 
 
-class _Display:
+class Display:
     """Live progress on standard error: the terms, the speed, and the time left."""
 
     def __init__(self, recipe: str, training: TrainOptions) -> None:
@@ -74,7 +74,7 @@ class _Display:
         self.first: tuple[int, float] | None = None
         self.shown = 0.0
 
-    def __enter__(self) -> _Display:
+    def __enter__(self) -> Display:
         self.live.start()
         return self
 

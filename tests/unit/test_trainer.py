@@ -194,6 +194,27 @@ def test_the_time_budget_counts_over_resumptions(run: Path) -> None:
     assert read_record(run)[1].step == first.step
 
 
+def test_resuming_a_finished_run_changes_nothing(run: Path) -> None:
+    last = train(Toy(), DATA, run, TrainOptions(steps=2))
+    before = last.stat().st_mtime_ns
+    assert train(Toy(), DATA, run, TrainOptions(steps=2)) == last
+    assert last.stat().st_mtime_ns == before
+
+
+def test_resuming_sweeps_up_after_a_killed_run(run: Path) -> None:
+    train(Toy(), DATA, run, TrainOptions(steps=2))
+    wanted = {path.name for path in run.iterdir()}
+    for name in (
+        "step-00000003.safetensors",
+        ".step-00000004.json.x1.json",
+        ".step-00000004.safetensors.y2.safetensors",
+    ):
+        (run / name).write_bytes(b"half")
+    assert load_checkpoint(run).step == 2
+    train(Toy(), DATA, run, TrainOptions(steps=2))
+    assert {path.name for path in run.iterdir()} == wanted
+
+
 def test_resuming_refuses_another_run(run: Path) -> None:
     train(Toy(), DATA, run, TrainOptions(steps=1))
     with pytest.raises(GanevalError, match="another training settings"):
