@@ -121,6 +121,15 @@ def test_resuming_is_bit_exact(name: str, tmp_path: Path) -> None:
 
 
 @every_recipe
+def test_trains_in_bf16_with_weights_in_float32(name: str, tmp_path: Path) -> None:
+    last = train(small(name), images(), tmp_path, TrainOptions(steps=2, precision="bf16"))
+    assert load_checkpoint(tmp_path).info["training"]["precision"] == "bf16"
+    assert {value.dtype for value in tensors(last).values()} <= {torch.float32, torch.int64}
+    with pytest.raises(GanevalError, match="another training settings"):
+        train(small(name), images(), tmp_path, TrainOptions(steps=3, precision="fp32"))
+
+
+@every_recipe
 def test_samples_depend_on_seed_and_index_alone(name: str, tmp_path: Path) -> None:
     train(small(name), images(32, 3, margin=2), tmp_path, TrainOptions(steps=2))
     checkpoint = load_checkpoint(tmp_path)
