@@ -195,7 +195,7 @@ class _Joiner:
         if self.waiting:
             joined = self.waiting[0] if len(self.waiting) == 1 else torch.cat(self.waiting)
             self.waiting = []
-            yield from joined.split(self.size)
+            yield from torch.split(joined, self.size)
 
 
 def _ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:

@@ -17,11 +17,12 @@ def root(covariance: Tensor) -> Tensor:
     >>> root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs().sum().item()
     2.0
     """
+    upper: Tensor
     upper, info = torch.linalg.cholesky_ex(covariance, upper=True)
-    if int(info) == 0:
-        return upper
-    values, vectors = torch.linalg.eigh(covariance)
-    return values.clamp(min=0).sqrt()[:, None] * vectors.T
+    if int(info) != 0:
+        values, vectors = torch.linalg.eigh(covariance)
+        upper = values.clamp(min=0).sqrt()[:, None] * vectors.T
+    return upper
 
 
 def trace_sqrt_product(a: Tensor, b: Tensor) -> float:

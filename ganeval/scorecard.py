@@ -13,7 +13,7 @@ from ganeval import __version__
 from ganeval.errors import GanevalError
 from ganeval.files import replace_text
 
-SCHEMA = "ganeval/scorecard/1"
+SCHEMA: Literal["ganeval/scorecard/1"] = "ganeval/scorecard/1"
 
 
 class _Record(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -122,7 +123,7 @@ class Moments(Summary):
         self.width = rows.shape[1]
         chunk = max(_LEAST_CHUNK, rows.shape[1])
         if self.count - self._folded > chunk:
-            *full, rest = torch.cat(self._waiting).split(chunk)
+            *full, rest = torch.split(torch.cat(self._waiting), chunk)
             for part in full:
                 self._fold(*_scatter(part))
             self._waiting = [rest.clone()]
@@ -178,7 +179,8 @@ class Moments(Summary):
         if not self._folded:
             rows = torch.cat(self._waiting).double()
             if self.count <= rows.shape[1]:
-                return (rows - rows.mean(0)) / (self.count - 1) ** 0.5
+                centred: Tensor = rows - rows.mean(0)
+                return centred.div(math.sqrt(self.count - 1))
         return linalg.root(self.covariance)
 
     def state_dict(self) -> dict[str, Tensor]:

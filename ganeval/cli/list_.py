@@ -54,15 +54,21 @@ def _features() -> list[Row]:
     from ganeval.extractors import known_extractors
 
     return [
-        {"name": name, "layers": ", ".join(entry.layers), "default": entry.default, "what": entry.summary}
-        for name, entry in sorted(known_extractors().items())
+        {
+            "name": entry.usage,
+            "what": entry.summary,
+            "layers": ", ".join(entry.layers),
+            "default": entry.default,
+            "ready": "yes" if entry.available else "needs weights",
+        }
+        for entry in known_extractors().values()
     ]
 
 
 def _datasets() -> list[Row]:
     from ganeval.data.datasets import describe
 
-    return [dict(row) for row in describe()]
+    return list(describe())
 
 
 def _recipes() -> list[Row]:
@@ -90,7 +96,10 @@ def _protocols() -> list[Row]:
 def _weights() -> list[Row]:
     from ganeval.extractors.weights import known_weights
 
-    return [dict(row) for row in known_weights()]
+    return [
+        {"name": name, "what": known.note, "files": " or ".join(known.files), "sha256": known.sha256, "url": known.url}
+        for name, known in known_weights().items()
+    ]
 
 
 _LISTS = {

@@ -5,36 +5,45 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch.nn import BatchNorm2d, Conv2d, init
+from torch import Tensor
+from torch.nn import BatchNorm2d, Conv2d, functional, init
 
-from ganeval.extractors.networks.inception import SIZE, Inception2015
+from ganeval.extractors.networks.inception import SIZE, Inception2015, on_meta
 from ganeval.files import replacing
 
 
 def random_inception_weights(path: Path, seed: int = 0) -> Path:
-    """Write random weights of the 2015 Inception graph to `path` and return it. The same seed gives the same tensors.
+    """Write random weights of the 2015 Inception graph (96 MB) to `path` and return it. One seed, one set of tensors.
 
-    Convolutions are He-normal and the batch norms' statistics come from one pass in training mode over noise at
+    Convolutions are He-normal, and the batch norms' statistics come from one pass in training mode over noise of
     several scales. With a library's default weights activations shrink from layer to layer until all images look
-    alike, and a parity test would see nothing.
+    alike, and a parity test would see nothing. The norms' offsets lie around 1, so that most units are active: with
+    offsets around 0 a random network multiplies rounding errors by ten in every few layers.
     """
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        network = Inception2015().train()
-        for module in network.modules():
-            if isinstance(module, Conv2d):
-                init.kaiming_normal_(module.weight, nonlinearity="relu")
-            elif isinstance(module, BatchNorm2d):
-                module.momentum = None  # cumulative: after one pass, exactly that pass's statistics
-                init.normal_(module.weight, mean=1.0, std=0.1)
-                init.normal_(module.bias, std=0.1)
-        network(_noise(), {"pool"})
+        network = on_meta().to_empty(device="cpu").train().to(memory_format=torch.channels_last)
+        _draw(network)
+        network(_noise().contiguous(memory_format=torch.channels_last), {"pool"})
     with replacing(path) as temporary:
-        torch.save(dict(network.state_dict()), temporary)
+        torch.save({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
     return path
 
 
-def _noise() -> torch.Tensor:
-    """(8, 3, 299, 299) in [-1, 1]: noise of 4 to 128 cells a side, so that every layer sees some structure."""
-    cells = [torch.rand(2, 3, n, n) * 2 - 1 for n in (4, 12, 40, 128)]
-    return torch.cat([torch.nn.functional.interpolate(c, (SIZE, SIZE), mode="bilinear") for c in cells])
+def _draw(network: Inception2015) -> None:
+    for module in network.modules():
+        if isinstance(module, Conv2d):
+            init.kaiming_normal_(module.weight, nonlinearity="relu")
+        elif isinstance(module, BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # cumulative: after one pass, exactly that pass's statistics
+            init.normal_(module.weight, mean=1.0, std=0.1)
+            init.normal_(module.bias, mean=1.0, std=0.1)
+    init.normal_(network.fc.weight, std=2048**-0.5)
+    init.normal_(network.fc.bias)
+
+
+def _noise() -> Tensor:
+    """(4, 3, 299, 299) in [-1, 1]: noise of 8 to 299 cells a side, so that every layer sees some structure."""
+    cells = [torch.rand(1, 3, side, side) * 2 - 1 for side in (8, 32, 64, SIZE)]
+    return torch.cat([functional.interpolate(image, (SIZE, SIZE), mode="bilinear") for image in cells])
