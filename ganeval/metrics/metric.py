@@ -23,6 +23,21 @@ F = TypeVar("F", bound=Callable[..., float | Estimate])
 
 
 @dataclass(frozen=True)
+class Laws:
+    """What the contract tests may expect of a metric, where that is not the usual.
+
+    Attributes:
+        sees: what makes the score worse: a "shift" of the generated samples, "modes" left out of them, or both.
+        copy: the value on an exact copy of the real set, where that is not the optimum.
+        ordered: True where the order of the samples enters, as in splits.
+    """
+
+    sees: frozenset[Literal["shift", "modes"]] = frozenset({"shift"})
+    copy: float | None = None
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
 class Metric:
     """What the library knows of a metric, all of it read from its function.
 
@@ -46,6 +61,7 @@ class Metric:
     optimum: float | None
     paper: str
     summary: str
+    laws: Laws
 
 
 def metric(
@@ -55,11 +71,13 @@ def metric(
     optimum: float | None,
     paper: str,
     tap: str | None = None,
+    laws: Laws = Laws(),
 ) -> Callable[[F], F]:
     """Declare a pure function of summaries as a metric; the function itself stays as it is.
 
     Positional parameters are image sets (real, fake, train, heldout) annotated with the summary they need. Keyword-only
-    parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network.
+    parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network. Where
+    a good value lies inside the range (an accuracy of 0.5), `better` says on which side of it bad generators fall.
     """
 
     def declare(function: F) -> F:
@@ -82,6 +100,7 @@ def metric(
             optimum=optimum,
             paper=paper,
             summary=(inspect.getdoc(function) or "").split("\n")[0],
+            laws=laws,
         )
         return function
 

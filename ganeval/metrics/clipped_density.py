@@ -1,0 +1,35 @@
+"""Clipped density: fidelity that neither real outliers nor crowds of generated samples can inflate."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ganeval.linalg import balls_around
+from ganeval.metrics.metric import metric
+from ganeval.summaries import Features
+
+
+@metric(better="higher", range=(0, 1), optimum=1, paper="Salvy et al. 2025, arXiv:2507.01761")
+def clipped_density(real: Features, fake: Features, *, k: int = 5) -> float:
+    """Density with radii clipped at their median and each sample's share clipped at 1, over that of real samples.
+
+    mean_j min(1, B(y_j) / k) / mean_i min(1, B(x_i) / k), at most 1, where B counts the balls around other real samples
+    that hold a sample, and a ball reaches to the k-th nearest real neighbour or the median of these radii. It falls in
+    proportion to the share of bad samples. Blind to dropped modes and to copies.
+
+    >>> import torch
+    >>> def features(*rows):
+    ...     summary = Features()
+    ...     summary.update(torch.tensor(rows))
+    ...     return summary
+    >>> clipped_density(features([0.0], [1.0], [9.0]), features([0.5], [5.0]), k=1)  # the ball of 9 shrinks from 8 to 1
+    0.75
+    """
+    radii = real.radii(k)
+    radii = radii.clamp(max=float(radii.quantile(0.5)))
+    reference = _share(balls_around(real.rows, real.rows, radii) - 1, k)  # not its own ball
+    return min(1.0, _share(balls_around(fake.rows, real.rows, radii), k) / reference)
+
+
+def _share(counts: Tensor, k: int) -> float:
+    return (counts.double() / k).clamp(max=1).mean().item()
