@@ -16,7 +16,7 @@ from ganeval.reporting.flags import flags
 from ganeval.reporting.report import Curve, Grid, Report
 from ganeval.reporting.single import sample_sheet, save_sheet
 from ganeval.scorecard import Scorecard
-from ganeval.scoring import Job, score
+from ganeval.scoring import Job, Networks, score
 
 TRAIN = "dataset:fashion-mnist-mini:train[0:4000]"
 HELDOUT = "dataset:fashion-mnist-mini:train[4000:6000]"
@@ -68,11 +68,13 @@ def gaussian_images(source: ImageSource, count: int, seed: int) -> npt.NDArray[n
     return drawn.round().clip(0, 255).astype(np.uint8).reshape(count, *images.shape[1:])
 
 
-def score_entries(entries: Sequence[Entry], folder: Path, job: Job, tell: Tell) -> tuple[list[Scorecard], list[Grid]]:
+def score_entries(
+    entries: Sequence[Entry], folder: Path, job: Job, tell: Tell, networks: Networks
+) -> tuple[list[Scorecard], list[Grid]]:
     """Score every entry like `job`, writing scorecard.json and samples.png into a folder each."""
     cards, grids = [], []
     for entry in entries:
-        scored = score(_like(job, entry.place, entry.name), _titled(tell, entry.name))
+        scored = score(_like(job, entry.place, entry.name), _titled(tell, entry.name), networks=networks)
         sheet = sample_sheet(scored.sources["fake"])
         assert sheet is not None
         own = folder / entry.name.replace(" ", "-")
@@ -83,13 +85,13 @@ def score_entries(entries: Sequence[Entry], folder: Path, job: Job, tell: Tell) 
     return cards, grids
 
 
-def curve(name: str, moments: Sequence[Moment], job: Job, tell: Tell) -> Curve:
+def curve(name: str, moments: Sequence[Moment], job: Job, tell: Tell, networks: Networks) -> Curve:
     """How the main score fell while `name` was trained."""
     values = []
     for moment in moments:
         label = f"{name} after {moment.seconds:.0f} s"
-        card = score(_like(job, moment.place, label, metrics=(MAIN,)), _titled(tell, label)).card
-        values.append(card.scores[0].value)
+        like = _like(job, moment.place, label, metrics=(MAIN,))
+        values.append(score(like, _titled(tell, label), networks=networks).card.scores[0].value)
     return Curve(name, [moment.seconds for moment in moments], values, MAIN)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 
@@ -38,8 +38,9 @@ class Job:
         metrics: names; empty means the suite's, and `authpct` as well when `train` is given.
         features: taps (`inception`, `timm:resnet18.pool`) on which every metric that allows it is computed.
         options: "metric.option" -> value.
-        num_samples: at most this many of each image set, drawn by `seed`. None takes all.
-        reference_samples: overrides `num_samples` for all sets but the generated one.
+        num_samples: this many generated images, and at most as many of the reference and the held-out set, drawn by
+            `seed`. None takes all. The training set is always taken whole: a copy of an image left out would go unseen.
+        reference_samples: overrides `num_samples` for the reference and the held-out set.
     """
 
     fake: str
@@ -72,8 +73,15 @@ class Scored:
     sources: Mapping[str, Source]
 
 
-def score(job: Job, watch: Watch = lambda name, done, total: None) -> Scored:
+Networks: TypeAlias = dict[str, Extractor]
+
+
+def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: Networks | None = None) -> Scored:
     """Score `job.fake` against `job.reference`.
+
+    Args:
+        networks: networks by name, loaded for an earlier job of the same device, precision and weights. What is missing
+            is loaded and put there.
 
     Raises:
         GanevalError: a name is unknown, an image set cannot be read, weights are missing, or there are too few samples.
@@ -87,14 +95,16 @@ def score(job: Job, watch: Watch = lambda name, done, total: None) -> Scored:
     requests = requested(metrics, [GIVEN] if given else taps, options)
     device = pick_device(job.device)
     names = sorted({request.tap.extractor for request in requests} - {GIVEN.extractor})
-    networks = {
-        name: load_extractor(name, weights=job.weights, device=device, precision=job.precision) for name in names
-    }
-    run = Pass(networks, job.batch_size, cache.Cache(cache.folder()) if job.cached else None, watch)
+    networks = {} if networks is None else networks
+    for name in names:
+        if name not in networks:
+            networks[name] = load_extractor(name, weights=job.weights, device=device, precision=job.precision)
+    used = {name: networks[name] for name in names}
+    run = Pass(used, job.batch_size, cache.Cache(cache.folder()) if job.cached else None, watch)
     opened = time.perf_counter()
     results, seconds = evaluate(sources, requests, run, seed=job.seed)
     seconds |= {"opening": opened - started, "total": time.perf_counter() - started}
-    return Scored(_card(job, sources, networks, results, seconds), sources)
+    return Scored(_card(job, sources, used, results, seconds), sources)
 
 
 def pick_device(name: str) -> torch.device:
@@ -118,9 +128,9 @@ def open_sources(job: Job) -> dict[str, Source]:
         latent_dim=job.latent_dim,
         device=pick_device(job.device),
     )
-    places = {"real": job.reference, "train": job.train, "heldout": job.heldout}
     most = job.reference_samples or job.num_samples
-    sources = {role: _at_most(place, opening, most) for role, place in places.items() if place is not None}
+    places = {"real": (job.reference, most), "train": (job.train, None), "heldout": (job.heldout, most)}
+    sources = {role: _at_most(place, opening, count) for role, (place, count) in places.items() if place is not None}
     fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]))
     return sources | {"fake": open_images(job.fake, fakes)}
 

@@ -32,16 +32,17 @@ def command(out: Path, steps: int | None, num_samples: int | None, seed: int, de
     """
     from ganeval import demo
     from ganeval.reporting import show, write_report
-    from ganeval.scoring import Job
+    from ganeval.scoring import Job, Networks
 
     runs = {name: _train(name, steps or STEPS[name], out / "runs" / name, seed, device) for name in STEPS}
     models = [demo.Entry(name, str(run), "trained for about a minute") for name, run in runs.items()]
     untrained = next(iter(runs.values())) / "step-00000000.json"
     entries = models + demo.yardsticks(str(untrained), out, seed)
     job = Job("", demo.REFERENCE, train=demo.TRAIN, num_samples=num_samples, seed=seed, device=device)
+    networks: Networks = {}
     with options.progress_bars() as watch:
-        cards, grids = demo.score_entries(entries, out, job, watch)
-        curves = [demo.curve(name, _moments(run), job, watch) for name, run in runs.items()]
+        cards, grids = demo.score_entries(entries, out, job, watch, networks)
+        curves = [demo.curve(name, _moments(run), job, watch, networks) for name, run in runs.items()]
     page = demo.report(entries, cards, grids, curves)
     write_report(page, out)
     show(page.comparison)

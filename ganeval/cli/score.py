@@ -19,8 +19,8 @@ from ganeval.cli import options
 @click.option("--suite", default="standard", show_default=True, help="quick, standard")
 @click.option("--features", default="efficientnet_lite0", show_default=True, metavar="TAPS", help="Comma-separated.")
 @options.settings
-@click.option("--num-samples", type=click.IntRange(min=2), help="Images of each set, drawn by --seed. Default: all.")
-@click.option("--reference-samples", type=click.IntRange(min=2), help="The same for all sets but FAKE.")
+@click.option("--num-samples", type=click.IntRange(min=2), help="Images of FAKE, and at most of REAL. Default: all.")
+@click.option("--reference-samples", type=click.IntRange(min=2), help="The same for REAL and --heldout only.")
 @click.option("--latent-dim", type=click.IntRange(min=1), help="Width of the latents of a MODULE:CALLABLE.")
 @click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True)
 @options.seed
