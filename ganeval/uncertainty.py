@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from scipy.stats import norm
 
@@ -26,3 +27,25 @@ def normal_interval(value: float, standard_error: float, method: str, level: flo
     """
     reach = float(norm.ppf((1 + level) / 2)) * standard_error
     return Estimate(value, value - reach, value + reach, f"{level:.0%} {method}")
+
+
+def accuracy_interval(right: tuple[float, float], of: tuple[int, int], method: str, level: float = 0.95) -> Estimate:
+    """The mean of a two-class test's accuracies on either class, `right` out of `of`, with a binomial interval.
+
+    Each class gets one more right and one more wrong answer for the variance, so that it is not 0 where none is wrong.
+
+    >>> estimate = accuracy_interval((60.0, 50.0), (100, 100), "example")
+    >>> estimate.value, round(estimate.low, 3), round(estimate.high, 3)
+    (0.55, 0.481, 0.619)
+    """
+    value = sum(hits / n for hits, n in zip(right, of, strict=True)) / 2
+    shares = [(hits + 1) / (n + 2) for hits, n in zip(right, of, strict=True)]
+    error = math.sqrt(sum(share * (1 - share) / n for share, n in zip(shares, of, strict=True))) / 2
+    return within(normal_interval(value, error, method, level), 0.0, 1.0)
+
+
+def within(estimate: Estimate, least: float, most: float) -> Estimate:
+    """The estimate with its interval cut to the values that are possible."""
+    low = None if estimate.low is None else min(max(estimate.low, least), most)
+    high = None if estimate.high is None else min(max(estimate.high, least), most)
+    return replace(estimate, low=low, high=high)

@@ -8,6 +8,8 @@ from ganeval.linalg import balls_around
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 
+_ROUNDING = 1e-9  # a ball ends on its k-th neighbour, which rounding must not push out
+
 
 @metric(better="higher", range=(0, 1), optimum=1, paper="Salvy et al. 2025, arXiv:2507.01761")
 def clipped_density(real: Features, fake: Features, *, k: int = 5) -> float:
@@ -26,7 +28,7 @@ def clipped_density(real: Features, fake: Features, *, k: int = 5) -> float:
     0.75
     """
     radii = real.radii(k)
-    radii = radii.clamp(max=float(radii.quantile(0.5)))
+    radii = radii.clamp(max=float(radii.quantile(0.5))) * (1 + _ROUNDING)
     reference = _share(balls_around(real.rows, real.rows, radii) - 1, k)  # not its own ball
     return min(1.0, _share(balls_around(fake.rows, real.rows, radii), k) / reference)
 

@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 import torch
 from scipy.spatial.distance import cdist
-from scipy.stats import betabinom
+from scipy.stats import betabinom, norm
+from sklearn.model_selection import LeaveOneOut, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from ganeval.errors import GanevalError
+from ganeval.metrics.c2st import c2st
+from ganeval.metrics.c2st_knn import c2st_knn
 from ganeval.metrics.clipped_coverage import clipped_coverage, expected_filling
 from ganeval.metrics.clipped_density import clipped_density
+from ganeval.metrics.one_nn import _relabelling_variance, one_nn
 from ganeval.metrics.realism import realism
 from ganeval.summaries import Features
 
@@ -90,3 +95,80 @@ def test_realism_of_copies_is_refused_in_words_and_a_few_copies_are_not() -> Non
     assert np.isfinite(realism(features(real), features(few)))
     with pytest.raises(GanevalError, match="exact copies"):
         realism(features(real), features(real.clone()))
+
+
+# ---- Two-sample tests
+
+
+def seeded(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def test_c2st_approaches_the_best_accuracy_for_two_gaussians() -> None:
+    real, fake = normal(4000, 4, 0), normal(3000, 4, 1, mean=0.5)  # Mahalanobis distance 1
+    assert c2st(features(real), features(fake), rng=seeded()).value == pytest.approx(norm.cdf(0.5), abs=0.012)
+
+
+def test_c2st_finds_one_disjoint_dimension_among_many() -> None:
+    real, fake = normal(500, 301, 0), normal(500, 301, 1)
+    at_chance = c2st(features(real), features(fake), folds=2, rng=seeded()).value
+    real[:, 0], fake[:, 0] = 0, 1
+    assert c2st(features(real), features(fake), folds=2, rng=seeded()).value > 0.9
+    assert at_chance == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("test", [c2st, c2st_knn, one_nn])
+def test_two_sample_tests_cover_chance_about_as_often_as_they_say(test: type) -> None:
+    estimates = [
+        test(features(normal(120, 5, 2 * s)), features(normal(90, 5, 2 * s + 1)), rng=seeded(s)) for s in range(60)
+    ]
+    assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(0.5, abs=0.02)
+    assert 52 <= sum(estimate.low <= 0.5 <= estimate.high for estimate in estimates) <= 60
+
+
+@pytest.mark.parametrize("test", [c2st, c2st_knn, one_nn])
+def test_two_sample_tests_tell_distant_sets_apart_and_constant_ones_not(test: type) -> None:
+    far = test(features(normal(60, 5, 0)), features(normal(80, 5, 1, mean=20)), rng=seeded())
+    assert (far.value, far.high) == (1, 1)
+    assert far.low < 1
+    same = features(torch.ones(40, 3))
+    assert test(same, same, rng=seeded()).value == 0.5
+
+
+def test_one_nn_equals_leave_one_out_of_scikit_learn() -> None:
+    real, fake = normal(80, 6, 0), normal(80, 6, 1, mean=0.3)
+    labels = np.repeat([0, 1], 80)
+    peer = cross_val_score(KNeighborsClassifier(1), torch.cat([real, fake]), labels, cv=LeaveOneOut()).mean()
+    assert one_nn(features(real), features(fake), rng=seeded()).value == pytest.approx(peer)
+
+
+def test_one_nn_of_copies_is_zero_and_of_one_repeated_sample_is_half_wrong_at_most() -> None:
+    real = normal(80, 6, 0)
+    assert one_nn(features(real), features(real.flip(0)), rng=seeded()).value == 0
+    assert one_nn(features(real), features(normal(1, 6, 1).repeat(80, 1)), rng=seeded()).value > 0.85
+
+
+def test_relabelling_variance_is_that_of_all_relabellings() -> None:
+    rows = normal(12, 2, 0)
+    distances = cdist(rows, rows)
+    np.fill_diagonal(distances, np.inf)
+    neighbours = torch.from_numpy(distances.argmin(1))
+    rng, labels = seeded(), np.repeat([0, 1], 6)
+    counts = []
+    for _ in range(20_000):
+        drawn = rng.permutation(labels)
+        counts.append(np.sum(drawn == drawn[neighbours]))
+    assert _relabelling_variance(neighbours, 6) == pytest.approx(np.var(counts), rel=0.03)
+
+
+def test_knn_classifier_equals_scikit_learn_on_the_same_halves() -> None:
+    real, fake = normal(100, 4, 0), normal(100, 4, 1, mean=0.5)
+    ours = c2st_knn(features(real), features(fake), k=5, rng=seeded(3)).value
+    rng, halves = seeded(3), []
+    for rows in (real, fake):
+        in_order = sorted(rows.numpy(), key=lambda row: row.tobytes())
+        halves.append(np.array(in_order)[rng.permutation(100)])
+    fitted = np.concatenate([half[:50] for half in halves])
+    tested = np.concatenate([half[50:] for half in halves])
+    labels = np.repeat([0, 1], 50)
+    assert ours == pytest.approx(KNeighborsClassifier(5).fit(fitted, labels).score(tested, labels))

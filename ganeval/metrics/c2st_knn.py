@@ -1,0 +1,55 @@
+"""Classifier two-sample test with nearest neighbours: local differences that no hyperplane shows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganeval.linalg import ordered, squared_distances
+from ganeval.metrics.metric import metric
+from ganeval.summaries import Features
+from ganeval.uncertainty import Estimate, accuracy_interval
+
+
+@metric(better="lower", range=(0, 1), optimum=0.5, paper="Lopez-Paz and Oquab 2017, arXiv:1610.06545")
+def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Generator) -> Estimate:
+    """Accuracy of a k-nearest-neighbour classifier, real against generated, fitted on one half and tested on the other.
+
+    k = 0 takes the root of the number of samples fitted, as the paper does. As many samples of either set enter as the
+    smaller has; those of the larger are drawn by `rng`, as are the halves. 0.5 is chance; far above it, generated
+    samples live elsewhere or crowd together. Values below 0.5 are noise, or copies of real samples. A tied vote counts
+    one half.
+
+    >>> def features(*values):
+    ...     summary = Features()
+    ...     summary.update(torch.tensor(values)[:, None])
+    ...     return summary
+    >>> rng = np.random.default_rng(0)
+    >>> c2st_knn(features(0.0, 1.0, 2.0, 3.0), features(50.0, 51.0, 52.0, 53.0), k=1, rng=rng).value
+    1.0
+    """
+    for summary in (real, fake):
+        summary.require(max(4, k + 1), "c2st_knn")
+    count = min(real.count, fake.count) // 2
+    known, new = zip(*(_halves(summary.rows, count, rng) for summary in (real, fake)), strict=True)
+    k = k or math.isqrt(2 * count)
+    votes = [_votes(rows, known, k) for rows in new]  # the share of generated samples among the neighbours
+    right = [float((votes[0] < 0.5).sum() + (votes[0] == 0.5).sum() / 2)]
+    right += [float((votes[1] > 0.5).sum() + (votes[1] == 0.5).sum() / 2)]
+    method = f"binomial interval of the accuracy of this classifier, k = {k}, {count} fitted and tested of each set"
+    return accuracy_interval((right[0], right[1]), (len(new[0]), len(new[1])), method)
+
+
+def _halves(rows: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Two disjoint draws of `count` rows."""
+    drawn = ordered(rows)[torch.from_numpy(rng.permutation(len(rows))[: 2 * count])]
+    return drawn[:count], drawn[count:]
+
+
+def _votes(rows: Tensor, known: tuple[Tensor, ...], k: int) -> Tensor:
+    pooled = torch.cat(known)
+    nearest = [d.topk(k, largest=False).indices for _, d in squared_distances(rows, pooled)]
+    return (torch.cat(nearest) >= len(known[0])).double().mean(1)

@@ -1,0 +1,82 @@
+"""1-nearest-neighbour test: does a sample's nearest neighbour come from its own set?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganeval.linalg import ordered, squared_distances
+from ganeval.metrics.metric import Laws, metric
+from ganeval.summaries import Features
+from ganeval.uncertainty import Estimate, normal_interval, within
+
+
+@metric(
+    better="lower",
+    range=(0, 1),
+    optimum=0.5,
+    paper="Xu et al. 2018, arXiv:1806.07755",
+    laws=Laws(sees=frozenset({"shift", "modes"}), copy=0.0),
+)
+def one_nn(real: Features, fake: Features, *, rng: np.random.Generator) -> Estimate:
+    """Leave-one-out accuracy of a 1-nearest-neighbour classifier, real against generated.
+
+    0.5 for equal distributions, 1 where the sets keep apart or the generated ones crowd together, and towards 0 where
+    generated samples sit on top of real ones: well below 0.5 is copying, not quality. As many samples of either set
+    enter as the smaller has; those of the larger are drawn by `rng`. The interval takes the neighbour graph as given,
+    the labels as random: right for equal distributions and too wide otherwise.
+
+    >>> def features(*values):
+    ...     summary = Features()
+    ...     summary.update(torch.tensor(values)[:, None])
+    ...     return summary
+    >>> one_nn(features(0.0, 1.0, 9.0), features(8.0, 20.0, 21.0), rng=np.random.default_rng(0)).value
+    0.6666666666666666
+    """
+    for summary in (real, fake):
+        summary.require(2, "one_nn")
+    count = min(real.count, fake.count)
+    rows = torch.cat([_drawn(summary.rows, count, rng) for summary in (real, fake)])
+    right, neighbours = _neighbours(rows, count)
+    error = math.sqrt(_relabelling_variance(neighbours, count)) / (2 * count)
+    method = f"interval by relabelling the neighbour graph, {count} samples of each set"
+    return within(normal_interval(float(right.mean()), error, method), 0.0, 1.0)
+
+
+def _drawn(rows: Tensor, count: int, rng: np.random.Generator) -> Tensor:
+    if len(rows) == count:
+        return rows
+    return ordered(rows)[torch.from_numpy(rng.permutation(len(rows))[:count])]
+
+
+def _neighbours(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """For each of the pooled rows, the first `count` of them real: right, 1, or 0.5 for a tie; and its neighbour."""
+    right, neighbours = [], []
+    for part, distances in squared_distances(rows, rows):
+        own = torch.arange(part.start, part.stop)
+        distances[own - part.start, own] = torch.inf
+        to_real, to_fake = distances[:, :count].min(1).values, distances[:, count:].min(1).values
+        margin = torch.where(own < count, to_fake - to_real, to_real - to_fake)
+        right.append((margin.sign() + 1) / 2)
+        neighbours.append(distances.argmin(1))
+    return torch.cat(right), torch.cat(neighbours)
+
+
+def _relabelling_variance(neighbours: Tensor, count: int) -> float:
+    """Variance of the number of edges within a set, over all ways to label half of the 2 * count nodes real.
+
+    Two edges of the graph i -> neighbours[i] share both nodes (mutual neighbours), one, or none; for each kind the
+    probability that both lie within a set follows from drawing labels without replacement.
+    """
+    n, m = 2 * count, count
+    incoming = torch.bincount(neighbours, minlength=n).double()
+    mutual = float((neighbours[neighbours] == torch.arange(n)).sum())
+    shared = float((incoming * (incoming + 1)).sum()) - 2 * mutual
+    apart = n * (n - 1) - mutual - shared
+    one = (m - 1) / (n - 1)
+    both = one * (m - 2) / (n - 2)
+    separate = (both * (m - 3) + one * m * (m - 1) / (n - 2)) / (n - 3) if n > 3 else 0.0
+    return max(0.0, (n + mutual) * one + shared * both + apart * separate - (n * one) ** 2)
