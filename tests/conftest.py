@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +10,7 @@ import torch
 
 
 def pytest_configure() -> None:
-    if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)  # workers share the cores, and threads that wait for each other cost more than they give
 
 
 @pytest.fixture(autouse=True)
