@@ -18,6 +18,7 @@ from ganeval.extractors.preparing import antialiased, checked, rgb
 from ganeval.extractors.registry import extractor
 from ganeval.images.source import Images
 
+ROWS = 16
 _OTHERS = {"Maxout"}  # nonlinearities that torch does not have, by the name of their class
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as Pillow converts to grey
 
@@ -48,8 +49,10 @@ class Discriminator(Extractor):
 
     def forward(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
         """float32 (N, C, S, S) => float32 (N, D) per layer."""
+        from ganeval.extractors.networks.batching import in_fixed_batches
+
         self.require(layers)
-        rows = self._run(prepared)
+        rows = in_fixed_batches(self._run, prepared, ROWS)
         return {layer: rows[layer] for layer in layers}
 
     def _channels(self, pixels: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from ganeval.extractors.registry import extractor
 from ganeval.extractors.weights import Located, find, read_state
 from ganeval.images.source import Images
 
+ROWS = 8
 LAYERS = ("64", "192", "spatial", "768", "pool", "logits_unbiased", "logits")
 
 
@@ -50,7 +51,12 @@ class Inception(Extractor):
     @torch.no_grad()
     def forward(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
         """float32 (N, 3, 299, 299) => float32 (N, D) per layer; stops at the deepest."""
+        from ganeval.extractors.networks.batching import in_fixed_batches
+
         self.require(layers)
+        return in_fixed_batches(lambda images: self._run(images, layers), prepared, ROWS)
+
+    def _run(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
         x = prepared.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
         rows = self.network(x, layers)
         return {layer: rows[layer].cpu() for layer in layers}

@@ -14,9 +14,11 @@ from torchvision.transforms.functional import center_crop
 
 from ganeval.errors import GanevalError
 from ganeval.extractors.extractor import Extractor, Setup
+from ganeval.extractors.networks.batching import in_fixed_batches
 from ganeval.extractors.preparing import antialiased, checked, rgb
 from ganeval.images.source import Images
 
+ROWS = 16
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -82,15 +84,19 @@ class Classifier(Extractor):
     def forward(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
         """float32 (N, 3, *size) => {"pool": (N, D), "logits": (N, classes)}, those asked for."""
         self.require(layers)
+        return in_fixed_batches(lambda images: self._run(images, layers), prepared, ROWS)
+
+    def _run(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:
         x = prepared.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
         maps = self.network.forward_features(x)
         heads = {layer: self.network.forward_head(maps, pre_logits=layer == "pool") for layer in sorted(layers)}
         return {layer: rows.float().cpu() for layer, rows in heads.items()}
 
     def _measure(self) -> Mapping[str, int]:
-        """Widths from one grey image. A model without a classifier has no `logits`."""
+        """Widths from one image. A model without a classifier has no `logits`."""
         self.widths = {"pool": 0} if self.network.num_classes == 0 else {"pool": 0, "logits": 0}
-        rows = self(torch.full((1, 3, *self.preprocessing.size), 127, dtype=torch.uint8), set(self.widths))
+        with torch.no_grad():
+            rows = self._run(torch.zeros(1, 3, *self.preprocessing.size), set(self.widths))
         wrong = [layer for layer, values in rows.items() if values.ndim != 2]
         if wrong:
             raise GanevalError(f"{self.name} gives no pooled rows at {wrong}: choose a model with a pooled head")
