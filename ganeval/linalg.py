@@ -118,6 +118,16 @@ def ordered(rows: Tensor) -> Tensor:
     return rows[torch.from_numpy(np.argsort(keys, kind="stable"))]
 
 
+def shuffled(rows: Tensor, rng: np.random.Generator) -> Tensor:
+    """The same rows in an order that `rng` draws and the order they come in does not change.
+
+    >>> x = torch.tensor([[1.0], [2.0], [3.0]])
+    >>> torch.equal(shuffled(x, np.random.default_rng(0)), shuffled(x.flip(0), np.random.default_rng(0)))
+    True
+    """
+    return ordered(rows)[torch.from_numpy(rng.permutation(len(rows)))]
+
+
 def kmeans(rows: Tensor, k: int, rng: np.random.Generator, *, rounds: int = 100) -> Tensor:
     """Centres (k, D) of k clusters, float64: Lloyd's iterations from k-means++ seeds (Arthur, Vassilvitskii 2007).
 
