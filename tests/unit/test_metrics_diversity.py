@@ -79,12 +79,17 @@ def test_proportions_are_tested_as_the_chi_squared_test_does() -> None:
     assert ours[3] == 1
 
 
-def test_ndb_of_equal_distributions_is_about_its_level() -> None:
-    values = [
-        ndb(features(normal(1000, 4, 2 * s)), features(normal(1000, 4, 2 * s + 1)), bins=20, rng=seeded(s)).value
-        for s in range(8)
-    ]
-    assert 0.01 < np.mean(values) < 0.15
+@pytest.mark.parametrize("d", [4, 200])
+def test_ndb_of_equal_distributions_is_at_most_its_level_in_any_dimension(d: int) -> None:
+    pairs = [(features(normal(600, d, 2 * s)), features(normal(600, d, 2 * s + 1))) for s in range(10)]
+    values = [ndb(*pair, bins=30, rng=seeded(s)).value for s, pair in enumerate(pairs)]
+    assert 0.01 < np.mean(values) < 0.08
+
+
+def test_ndb_as_published_calls_equal_distributions_different_in_many_dimensions() -> None:
+    pairs = [(features(normal(600, 400, 2 * s)), features(normal(600, 400, 2 * s + 1))) for s in range(3)]
+    assert np.mean([ndb(*pair, bins=60, split=False, rng=seeded()).value for pair in pairs]) > 0.12
+    assert ndb(pairs[0][0], pairs[0][0], split=False, rng=seeded()).value == 0
 
 
 def test_ndb_finds_the_modes_that_are_missing() -> None:
