@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import ordered, squared_distances
+from ganeval.linalg import shuffled, squared_distances
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
@@ -45,8 +45,8 @@ def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Gener
 
 def _halves(rows: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Two disjoint draws of `count` rows."""
-    drawn = ordered(rows)[torch.from_numpy(rng.permutation(len(rows))[: 2 * count])]
-    return drawn[:count], drawn[count:]
+    drawn = shuffled(rows, rng)
+    return drawn[:count], drawn[count : 2 * count]
 
 
 def _votes(rows: Tensor, known: tuple[Tensor, ...], k: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from scipy.stats import norm
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import kmeans, nearest, ordered
+from ganeval.linalg import kmeans, nearest, shuffled
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
@@ -34,10 +34,11 @@ def ndb(
     """Share of K bins, k-means cells of the real set, whose proportions differ: NDB / K.
 
     Each bin gets a two-proportion z-test with pooled variance at level `significance`, which is what equal
-    distributions score, or less where bins hold few samples. bins = 0 takes the paper's 100, or fewer, so that a bin holds 10 real samples on average. With `split`, one
-    half of the real set makes the cells and the other is counted; `split=False` counts the samples that made them, as
-    the paper does, which in many dimensions calls bins of equal distributions different. Depends on N: with more
-    samples, smaller differences are significant. Blind to all that happens inside a bin.
+    distributions score, or less where bins hold few samples. bins = 0 takes the paper's 100, or fewer, so that a bin
+    holds 10 real samples on average. With `split`, one half of the real set makes the cells and the other is counted;
+    `split=False` counts the samples that made them, as the paper does, which in many dimensions calls bins of equal
+    distributions different. Depends on N: with more samples, smaller differences are significant. Blind to all that
+    happens inside a bin.
     """
     real.require(4 * _PER_BIN, "ndb")
     fake.require(2 * _PER_BIN, "ndb")
@@ -45,7 +46,7 @@ def ndb(
     if bins < 2:
         raise GanevalError(f"ndb.bins is {bins}: proportions need at least 2 bins")
     real.require(bins * (1 + split), f"ndb with {bins} bins")
-    rows = ordered(real.rows)[torch.from_numpy(rng.permutation(real.count))]
+    rows = shuffled(real.rows, rng)
     made, counted = (rows[: len(rows) // 2], rows[len(rows) // 2 :]) if split else (rows, rows)
     centres = kmeans(made, bins, rng)
     counts = [torch.bincount(nearest(x, centres)[1], minlength=bins).double().numpy() for x in (counted, fake.rows)]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import ordered, squared_distances
+from ganeval.linalg import shuffled, squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval, within
@@ -39,17 +39,11 @@ def one_nn(real: Features, fake: Features, *, rng: np.random.Generator) -> Estim
     for summary in (real, fake):
         summary.require(2, "one_nn")
     count = min(real.count, fake.count)
-    rows = torch.cat([_drawn(summary.rows, count, rng) for summary in (real, fake)])
+    rows = torch.cat([shuffled(summary.rows, rng)[:count] for summary in (real, fake)])
     right, neighbours = _neighbours(rows, count)
     error = math.sqrt(_relabelling_variance(neighbours, count)) / (2 * count)
     method = f"interval by relabelling the neighbour graph, {count} samples of each set"
     return within(normal_interval(float(right.mean()), error, method), 0.0, 1.0)
-
-
-def _drawn(rows: Tensor, count: int, rng: np.random.Generator) -> Tensor:
-    if len(rows) == count:
-        return rows
-    return ordered(rows)[torch.from_numpy(rng.permutation(len(rows))[:count])]
 
 
 def _neighbours(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
