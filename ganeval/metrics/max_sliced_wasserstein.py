@@ -15,6 +15,8 @@ from ganeval.slicing import plan, project, unit_directions, wasserstein
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
 
+_STILL = 1e-4  # share of W_2^2 below which a step is none
+
 
 @metric(
     better="lower",
@@ -69,11 +71,12 @@ def _ascend(x: Tensor, y: Tensor, directions: Tensor, iterations: int) -> tuple[
     """The best direction (1, D) met on the way from all starts (K, D) at once, and W_2^2 along it.
 
     With the sorted plan fixed, W_2^2 along u is u.M u, M the mean of d d^T over its displacements d: one step is
-    u <- M u, rescaled. The new plan may be a shorter one, so a step need not climb, and the best is kept.
+    u <- M u, rescaled. The new plan may be a shorter one, so a step need not climb, and the best is kept. Ends early
+    once no start moves any more.
     """
     x, y = x.double(), y.double()
     left, right, masses = plan(len(x), len(y))
-    best, highest = directions[:1], -1.0
+    best, highest, before = directions[:1], -1.0, torch.zeros(len(directions)).double()
     for _ in range(iterations):
         directions = directions / directions.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
         (a, rank_a), (b, rank_b) = (project(rows, directions).sort(0) for rows in (x, y))
@@ -82,6 +85,9 @@ def _ascend(x: Tensor, y: Tensor, directions: Tensor, iterations: int) -> tuple[
         if float(squares.max()) > highest:
             top = int(squares.argmax())
             best, highest = directions[top : top + 1], float(squares[top])
+        if torch.allclose(squares, before, rtol=0, atol=_STILL * highest):
+            break
+        before = squares
         weighted = masses[:, None] * moves
         pull_a = torch.zeros_like(a).scatter_add_(0, rank_a[left], weighted)
         pull_b = torch.zeros_like(b).scatter_add_(0, rank_b[right], weighted)
