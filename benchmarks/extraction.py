@@ -48,7 +48,7 @@ def contestants(weights: Path, bf16: bool) -> dict[str, Extract]:
 def rate(extract: Extract, images: Tensor, batch: int) -> float:
     """Images per second."""
     started = time.perf_counter()
-    for part in images.split(batch):
+    for part in torch.split(images, batch):
         extract(part)
     return len(images) / (time.perf_counter() - started)
 
