@@ -125,4 +125,5 @@ def test_cmmd_reads_clips_projected_embedding() -> None:
     tap = parse_tap(get("cmmd").tap)
     assert tap.layer == "logits"
     config = timm.get_pretrained_cfg(tap.extractor.removeprefix("timm:"))
+    assert config is not None
     assert (config.num_classes, config.input_size) == (768, (3, 336, 336))
