@@ -151,7 +151,8 @@ def _extract(name: str, source: ImageSource, entries: Mapping[Want, Entry], star
 
     saved = time.monotonic()
     run.watch(name, start, len(source))
-    for position, runs in _ahead(_read(source, start, run.batch_size)):
+    batches = _read(source, start, run.batch_size)
+    for position, runs in _ahead(batches) if source.read_ahead else batches:
         for extractor, joiner in joiners.items():
             for images in runs:
                 embed(extractor, joiner.push(run.extractors[extractor].prepare(images)))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # About a minute of training on two cores. Counts of steps, not minutes, so that all machines train alike. The papers'
 # widths and batches are made for hours on a GPU; in a minute, many small steps at a higher rate get further.
-STEPS = {"dcgan": 1500, "wgan_gp": 1000}
+STEPS = {"dcgan": 1200, "wgan_gp": 900}
 SETTINGS: dict[str, dict[str, Any]] = {
     "dcgan": {"filters": 32, "batch_size": 24, "kernel": 4, "learning_rate": 6e-4},
     "wgan_gp": {"filters": 24, "batch_size": 16, "critic_steps": 2, "learning_rate": 1e-3},

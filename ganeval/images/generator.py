@@ -49,6 +49,8 @@ class CheckpointSource(ImageSource):
     Labels of a conditional model are i modulo the number of classes, so that any run of images is balanced.
     """
 
+    read_ahead = False
+
     def __init__(self, path: Path, count: int, seed: int, device: torch.device) -> None:
         from reference_models.checkpoint import load_checkpoint
 
@@ -115,6 +117,7 @@ class CallableSource(ImageSource):
     """
 
     cacheable = False
+    read_ahead = False
 
     def __init__(self, name: str, generate: Callable[[Tensor], object], opening: Opening) -> None:
         super().__init__()

@@ -25,6 +25,7 @@ class ImageSource(ABC):
         name: what the user called it; for people, never part of a cache key.
         fingerprint: hex digest of the content and of everything that shapes the pixels (policy version, seed, subset).
         cacheable: False where the content cannot be known without producing it (a user's callable).
+        read_ahead: False where reading is computing (a generator), and would fight the network for the cores.
         labels: class index per image, (len(self),), where the set has classes.
         skipped: files left out because they could not be decoded, filled while reading.
     """
@@ -32,6 +33,7 @@ class ImageSource(ABC):
     name: str
     fingerprint: str
     cacheable: bool = True
+    read_ahead: bool = True
     labels: npt.NDArray[np.int64] | None = None
 
     def __init__(self) -> None:
@@ -64,7 +66,7 @@ class Selection(ImageSource):
         self.source, self.skipped = source, source.skipped
         self.indices = indices
         self.name = source.name
-        self.cacheable = source.cacheable
+        self.cacheable, self.read_ahead = source.cacheable, source.read_ahead
         self.labels = None if source.labels is None else source.labels[indices]
 
     @cached_property

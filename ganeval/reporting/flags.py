@@ -20,7 +20,7 @@ def _copied(card: Scorecard, name: str) -> list[Flag]:
         return []
     text = (
         f"copied from the training set: only {score.value:.0f} % of its samples are further from a training image than "
-        "that image is from its nearest neighbour; new samples reach about 50 %"
+        "that image is from its nearest neighbour; new samples reach 50 % and more"
     )
     return [Flag(name, "serious", text)]
 
