@@ -101,12 +101,11 @@ def report(
     """The demo's page."""
     names = [entry.name for entry in entries]
     scale = {entry.name for entry in entries if entry.yardstick}
-    models = [name for name in names if name not in scale]
-    seconds = max(line.xs[-1] for line in curves)
+    models = [f"{line.model} ({line.xs[-1]:.0f} seconds of training)" for line in curves]
     return Report(
         title="ganeval demo",
-        lead=f"{' and '.join(models)}, each trained for about {seconds:.0f} seconds on 4,000 small images of clothes, "
-        "next to four yardsticks that say what a number means.",
+        lead=f"{' and '.join(models)} on 4,000 small images of clothes, next to four yardsticks that say what a number "
+        "means.",
         comparison=compare(cards, names=names, yardsticks=scale),
         main=(MAIN,),
         grids=grids,
