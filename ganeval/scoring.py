@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import torch
-
 from ganeval import cache, protocol
+from ganeval.device import choose_device
 from ganeval.engine import GIVEN, Pass, Request, Result, Watch, evaluate
 from ganeval.errors import GanevalError, unknown
 from ganeval.extractors import Tap, load_extractor, parse_tap
@@ -93,7 +92,7 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
     sources = open_sources(job)
     given = _given(sources)
     requests = requested(metrics, [GIVEN] if given else taps, options)
-    device = pick_device(job.device)
+    device = choose_device(job.device)
     names = sorted({request.tap.extractor for request in requests} - {GIVEN.extractor})
     networks = {} if networks is None else networks
     for name in names:
@@ -107,18 +106,6 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
     return Scored(_card(job, sources, used, results, seconds), sources)
 
 
-def pick_device(name: str) -> torch.device:
-    """`auto` is the GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise GanevalError(f"device '{name}' cannot be used ({str(error).splitlines()[0]}): try --device cpu") from None
-    return device
-
-
 def open_sources(job: Job) -> dict[str, Source]:
     """The image sets of the job by role. A generator makes as many images as the reference has, unless told."""
     opening = Opening(
@@ -126,7 +113,7 @@ def open_sources(job: Job) -> dict[str, Source]:
         data_root=job.data_root,
         seed=job.seed,
         latent_dim=job.latent_dim,
-        device=pick_device(job.device),
+        device=choose_device(job.device),
     )
     most = job.reference_samples or job.num_samples
     places = {"real": (job.reference, most), "train": (job.train, None), "heldout": (job.heldout, most)}
@@ -214,7 +201,7 @@ def _card(
             sets={role: f"{record.count} x {record.fingerprint}" for role, record in rest.items()},
         ),
         scores=[_score(result) for result in results],
-        environment=environment(str(pick_device(job.device))),
+        environment=environment(str(choose_device(job.device))),
         seconds=seconds | {result.request.metric.name: result.seconds for result in results},
     )
 

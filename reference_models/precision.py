@@ -9,20 +9,6 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from ganeval.errors import GanevalError
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` is the first CUDA device, else the CPU; any other name is torch's."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise GanevalError(f"device '{name}' cannot be used: {error}. Use --device auto, cpu or cuda") from None
-    return device
-
 
 def choose_precision(name: Literal["auto", "fp32", "bf16"], device: torch.device) -> Literal["fp32", "bf16"]:
     """`auto` is bf16 where the device computes in it natively, else fp32."""

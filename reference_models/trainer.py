@@ -11,7 +11,9 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
+from ganeval.device import choose_device
 from ganeval.errors import GanevalError, Interrupted
+from ganeval.images.grid import save_grid
 from reference_models.averaging import decay, move_towards
 from reference_models.checkpoint import (
     DataRecord,
@@ -26,10 +28,9 @@ from reference_models.checkpoint import (
     save_checkpoint,
 )
 from reference_models.feed import Feed, TrainingImages
-from reference_models.grids import save_grid
 from reference_models.interruption import postponed_signals
 from reference_models.logs import Log
-from reference_models.precision import choose_device, choose_precision, run_in_bf16
+from reference_models.precision import choose_precision, run_in_bf16
 from reference_models.recipe import Batch, Recipe, Turn
 from reference_models.registry import make_recipe
 from reference_models.seeds import seeded

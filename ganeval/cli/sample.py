@@ -31,8 +31,8 @@ def command(run: Path, count: int, out: Path, label: int | None, raw_weights: bo
 
     Image number i depends on the weights, the seed and i alone. The .npz holds `arr_0`, uint8 (N, H, W, C).
     """
+    from ganeval.device import choose_device
     from reference_models.checkpoint import load_checkpoint
-    from reference_models.precision import choose_device
 
     checkpoint = load_checkpoint(run, choose_device(device), average=not raw_weights)
     _check_label(checkpoint, label)
@@ -64,7 +64,7 @@ def _write(batches: Iterator[Images], out: Path) -> None:
     import torch
 
     from ganeval.files import replacing
-    from reference_models.grids import save_grid, save_png
+    from ganeval.images.grid import save_grid, save_png
 
     if out.suffix == ".png":
         save_grid(torch.cat(list(batches)), out)

@@ -55,7 +55,12 @@ def png(pixels: npt.NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
+def save_png(pixels: npt.NDArray[np.uint8], path: Path) -> None:
+    """uint8 (H, W, C), C = 1 or 3, to a PNG file, atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(png(pixels))
+
+
 def save_grid(images: Images, path: Path, columns: int | None = None) -> None:
     """uint8 (N, C, H, W) to one PNG file, atomically."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(png(grid(images, columns)))
+    save_png(grid(images, columns), path)

@@ -11,8 +11,8 @@ from PIL import Image
 
 from ganeval.errors import GanevalError
 from ganeval.images import open_images
+from ganeval.images.grid import grid, save_grid
 from reference_models.feed import Feed, TrainingImages
-from reference_models.grids import grid, save_grid
 from reference_models.preparing import packing_size, training_images
 from reference_models.seeds import number, sample_generator
 

@@ -44,6 +44,7 @@ ALLOWED = {
         "ganeval.images",
         "ganeval.options",
         "ganeval.cache",
+        "ganeval.device",
     ),
 }
 # the places that may reach into the trainer's package, and what they may reach

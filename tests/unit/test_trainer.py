@@ -17,11 +17,12 @@ from torch.nn import ModuleDict, Parameter
 
 import reference_models.checkpoint
 import reference_models.trainer
+from ganeval.device import choose_device
 from ganeval.errors import GanevalError, Interrupted
 from reference_models.averaging import decay, move_towards
 from reference_models.checkpoint import checkpoints, load_checkpoint, read_record
 from reference_models.feed import TrainingImages
-from reference_models.precision import choose_device, choose_precision, run_in_bf16
+from reference_models.precision import choose_precision, run_in_bf16
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 from reference_models.seeds import seeded
 from reference_models.trainer import TrainOptions, train
