@@ -25,9 +25,20 @@ def kid(
 ) -> Estimate:
     """Kernel distance with k(x, y) = (x.y / D + 1)^degree; unbiased, so it may fall below 0 for equal sets.
 
+    The squared maximum mean discrepancy (MMD^2, `mmd2`): mean k(x, x') + mean k(y, y') - 2 mean k(x, y), the first two
+    over pairs of different samples of one set.
+
     With `subsets=0` every pair of samples counts once (the U-statistic) and the interval comes from its own variance.
     With `subsets=100` it is the mean over random subsets that most papers report; draws repeat across subsets, so their
     spread is not a standard error, and none is given.
+
+    >>> import torch
+    >>> def features(*rows):
+    ...     summary = Features()
+    ...     summary.update(torch.tensor(rows))
+    ...     return summary
+    >>> kid(features([0.0], [1.0]), features([2.0], [0.0]), rng=np.random.default_rng(0)).value  # 1 + 1 - 2 (1+27+1+1)/4
+    -13.0
     """
     real.require(2, "kid")
     fake.require(2, "kid")
