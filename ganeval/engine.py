@@ -161,6 +161,7 @@ def _extract(name: str, source: ImageSource, entries: Mapping[Want, Entry], star
         if done:
             for extractor, joiner in joiners.items():
                 embed(extractor, joiner.rest())
+        # rows that wait in a joiner are in no summary yet: what is saved must hold every image up to its position
         if done or (time.monotonic() - saved > _SAVE_SECONDS and not any(j.waiting for j in joiners.values())):
             for entry in entries.values():
                 entry.position, entry.skipped = position, list(source.skipped)

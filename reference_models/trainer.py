@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -199,10 +200,12 @@ class _Job:
         return self.feed.batch(self.state.draws - 1)
 
     def _finite(self, found: dict[str, Tensor]) -> dict[str, float]:
+        if not found:  # no turn was due
+            return {}
         # one transfer for all terms: each would make a GPU wait
         values = dict(zip(found, torch.stack([value.float() for value in found.values()]).tolist()))
         for name, value in values.items():
-            if value - value != 0:
+            if not math.isfinite(value):
                 raise self._diverged(f"term '{name}' is {value}")
         return values
 

@@ -36,8 +36,8 @@ from ganeval.cli import options
 def command(out: Path | None, as_json: bool, **arguments: Any) -> None:
     """Score FAKE against --reference.
 
-    FAKE and REAL are a folder, an archive (zip, tar), an array file (npz, npy, IDX), dataset:NAME[:SPLIT], a run folder
-    or checkpoint, MODULE:CALLABLE (which runs that code), or features:FILE.npy.
+    FAKE and REAL are a folder, an archive (zip, tar), an array file (npz, npy, IDX), dataset:NAME[:SPLIT[0:500]], a
+    run folder or checkpoint, MODULE:CALLABLE (which runs that code), or features:FILE.npy.
     """
     from ganeval.scoring import score
 

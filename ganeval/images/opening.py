@@ -120,4 +120,6 @@ def _open_dataset(text: str, opening: Opening) -> ImageSource:
         raise GanevalError(
             f"'{text}' asks for images {first} to {last}, but there are {len(source)}: 0 <= first < last"
         )
-    return Selection(source, np.arange(first, last))
+    part = Selection(source, np.arange(first, last))
+    part.name = text  # or two parts of one set would bear one name
+    return part

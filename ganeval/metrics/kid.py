@@ -37,7 +37,7 @@ def kid(
     ...     summary = Features()
     ...     summary.update(torch.tensor(rows))
     ...     return summary
-    >>> kid(features([0.0], [1.0]), features([2.0], [0.0]), rng=np.random.default_rng(0)).value  # 1 + 1 - 2 (1+27+1+1)/4
+    >>> kid(features([0.0], [1.0]), features([2.0], [0.0]), rng=np.random.default_rng(0)).value  # 1 + 1 - 2 * 7.5
     -13.0
     """
     real.require(2, "kid")
@@ -46,6 +46,8 @@ def kid(
         found = mmd2(real.rows, fake.rows, polynomial(degree))
         return normal_interval(found.value, found.error, "interval of the population value, U-statistic variance")
     least = min(real.count, fake.count)
+    if subset_size < 2:
+        raise GanevalError(f"kid: subset_size is {subset_size}, expected 2 or more: raise kid.subset_size")
     if subset_size > least:
         raise GanevalError(
             f"kid: subset_size is {subset_size}, but a set has only {least} samples: lower kid.subset_size"

@@ -100,3 +100,9 @@ def assert_firsts_of_each_class(split: str, folder: Path, prefix: str) -> None:
     for c in range(10):
         firsts = np.flatnonzero(all_labels == c)[: embedded.PER_CLASS[split]]
         np.testing.assert_array_equal(images[labels == c][:, 0], all_images[firsts])
+
+
+def test_a_part_keeps_its_bounds_in_its_name() -> None:
+    from ganeval.images import open_images
+
+    assert open_images("dataset:fashion-mnist-mini:test[0:9]").name == "dataset:fashion-mnist-mini:test[0:9]"

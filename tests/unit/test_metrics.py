@@ -132,6 +132,17 @@ def test_kid_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 0.90 <= covered / 200 <= 0.99
 
 
+def test_kid_refuses_subsets_of_one() -> None:
+    with pytest.raises(GanevalError, match=r"subset_size is 1, expected 2 or more"):
+        kid(
+            features(normal(50, 4, 0)),
+            features(normal(60, 4, 1)),
+            subsets=2,
+            subset_size=1,
+            rng=np.random.default_rng(0),
+        )
+
+
 def test_kid_refuses_subsets_larger_than_a_set() -> None:
     with pytest.raises(GanevalError, match=r"subset_size is 1000, but a set has only 50"):
         kid(features(normal(50, 4, 0)), features(normal(60, 4, 1)), subsets=2, rng=np.random.default_rng(0))
