@@ -44,19 +44,20 @@ def timed(function: Callable[[Moments, Moments], float], real: Moments, fake: Mo
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--width", type=int, default=2048)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--samples", type=int, nargs="+", default=[1000, 5000])
+    parser.add_argument("--rounds", type=int, default=1, help="each takes most of a minute")
     arguments = parser.parse_args()
     print(
         f"Frechet distance in {arguments.width} dimensions, seconds (median of {arguments.rounds} alternating rounds)"
     )
     print(f"{'samples':>8} {'sqrtm':>8} {'ganeval':>8} {'ratio':>7} {'relative difference':>20}")
-    for count in (500, 1000, 5000):
+    for count in arguments.samples:
         real, fake = moments(count, arguments.width, 0), moments(count, arguments.width, 1)
         rounds = [(timed(by_sqrtm, real, fake), timed(fd, real, fake)) for _ in range(arguments.rounds)]
         theirs, ours = (statistics.median(run[side][1] for run in rounds) for side in (0, 1))
         (expected, _), (value, _) = rounds[0]
         difference = abs(value - expected) / expected
-        print(f"{count:8} {theirs:8.2f} {ours:8.2f} {theirs / ours:6.1f}x {difference:20.1e}")
+        print(f"{count:8} {theirs:8.2f} {ours:8.2f} {theirs / ours:6.1f}x {difference:20.1e}", flush=True)
 
 
 if __name__ == "__main__":
