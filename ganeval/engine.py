@@ -20,7 +20,7 @@ from ganeval.extractors import Tap
 from ganeval.extractors.extractor import Extractor
 from ganeval.images import FeatureSource, ImageSource
 from ganeval.metrics.metric import Metric, checked
-from ganeval.summaries import Summary
+from ganeval.summaries import Features, Labelled, Summary
 from ganeval.uncertainty import Estimate
 
 T = TypeVar("T")
@@ -88,7 +88,35 @@ def evaluate(
         started = time.perf_counter()
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
-    return [_compute(request, summaries, seed) for request in requests], seconds
+    labels = {name: _labels(source) for name, source in sets.items()}
+    return [_compute(request, _Found(summaries, labels), seed) for request in requests], seconds
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What the passes yielded, by image set."""
+
+    summaries: Mapping[str, Mapping[Want, Summary]]
+    labels: Mapping[str, Tensor | None]
+
+    def summary(self, name: str, tap: Tap, kind: type[Summary], metric: str) -> Summary:
+        stored = self.summaries[name][tap, _stored(kind)]
+        if kind is not Labelled:
+            return stored
+        labels = self.labels[name]
+        if labels is None:
+            raise GanevalError(
+                f"{metric} needs the class of each image, and the image set '{name}' has none: use a folder or an "
+                "archive with one folder per class, arrays with labels (arr_1), a labelled dataset:NAME, or a "
+                "conditional generator"
+            )
+        assert isinstance(stored, Features)
+        return Labelled.of(stored, labels)
+
+
+def _labels(source: ImageSource | FeatureSource) -> Tensor | None:
+    labels = getattr(source, "labels", None)
+    return None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
 
 
 def plan(requests: Iterable[Request], available: Iterable[str]) -> dict[str, set[Want]]:
@@ -98,8 +126,13 @@ def plan(requests: Iterable[Request], available: Iterable[str]) -> dict[str, set
         for name, kind in request.metric.sets.items():
             if name not in available:
                 raise GanevalError(f"{request.metric.name} needs the image set '{name}': give it with --{name}")
-            wanted.setdefault(name, set()).add((request.tap, kind))
+            wanted.setdefault(name, set()).add((request.tap, _stored(kind)))
     return wanted
+
+
+def _stored(kind: type[Summary]) -> type[Summary]:
+    """What a pass makes for a kind: labels are known without one."""
+    return Features if kind is Labelled else kind
 
 
 def summarise(name: str, source: ImageSource | FeatureSource, wanted: set[Want], run: Pass) -> dict[Want, Summary]:
@@ -237,9 +270,9 @@ def _ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
         thread.join()
 
 
-def _compute(request: Request, summaries: Mapping[str, Mapping[Want, Summary]], seed: int) -> Result:
+def _compute(request: Request, found: _Found, seed: int) -> Result:
     metric = request.metric
-    inputs = {name: summaries[name][request.tap, kind] for name, kind in metric.sets.items()}
+    inputs = {name: found.summary(name, request.tap, kind, metric.name) for name, kind in metric.sets.items()}
     options = dict(request.options)
     if metric.seeded:  # its own stream: what else is computed changes nothing
         options["rng"] = np.random.default_rng([seed, zlib.crc32(metric.name.encode())])

@@ -30,7 +30,10 @@ class ImageSetRecord(_Record):
 
 
 class Score(_Record):
-    """One number: `value` with `low` and `high` (None where no interval is known) and the `method` behind them."""
+    """One number: `value` with `low` and `high` (None where no interval is known) and the `method` behind them.
+
+    `details` is what the metric found per class, per sample or per level, where it says more than one number.
+    """
 
     metric: str
     features: str
@@ -41,6 +44,7 @@ class Score(_Record):
     better: Literal["lower", "higher", "neither"] = "lower"
     counts: dict[str, int] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
+    details: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def key(self) -> str:

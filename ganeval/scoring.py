@@ -165,11 +165,20 @@ def requested(metrics: list[Metric], taps: list[Tap], options: Mapping[str, Mapp
     """Every metric at every tap; one tied to a network at its own only; `fd` on Inception's pool is `fid`."""
     requests: dict[tuple[str, Tap], Request] = {}
     for metric in metrics:
-        for tap in taps if metric.rebase else [parse_tap(metric.tap)]:
+        for tap in _taps(metric, taps):
             proper = get("fid") if metric.name == "fd" and tap == INCEPTION_POOL else metric
             _refuse_given(proper, taps)
             requests[proper.name, tap] = Request(proper, tap, options.get(metric.name, {}))
     return list(requests.values())
+
+
+def _taps(metric: Metric, named: list[Tap]) -> list[Tap]:
+    """Where a metric reads when these taps are named."""
+    if not metric.rebase:
+        return [parse_tap(metric.tap)]
+    if not metric.layer:
+        return named
+    return [tap if tap == GIVEN else parse_tap(f"{tap.extractor}.{metric.layer}") for tap in named]
 
 
 def _refuse_given(metric: Metric, taps: list[Tap]) -> None:
@@ -223,4 +232,5 @@ def _score(result: Result) -> Score:
         better=request.metric.better,
         counts=dict(result.counts),
         options=dict(request.options),
+        details=dict(estimate.details),
     )

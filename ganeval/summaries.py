@@ -99,6 +99,26 @@ class Features(Summary):
         return summary
 
 
+class Labelled(Features):
+    """Feature rows with the class of each, for metrics of conditional models.
+
+    Made by the engine from an image set's `Features`, which share its cache entry, and the set's labels.
+    """
+
+    labels: Tensor
+    """int64 (N,): class numbers from 0 on."""
+
+    @classmethod
+    def of(cls, features: Features, labels: Tensor) -> Labelled:
+        """The rows of `features`, row i of class `labels[i]`."""
+        assert len(labels) == features.count, f"{len(labels)} labels for {features.count} rows"
+        summary = cls()
+        if features.count:
+            summary.update(features.rows)
+        summary.labels = labels.to(torch.int64)
+        return summary
+
+
 class Moments(Summary):
     """Mean and covariance in float64, in memory that does not grow with N.
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from scipy.stats import norm
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """`value` with `low` and `high`, None where no interval is known; `method` says how, and for what, it was made."""
+    """`value` with `low` and `high`, None where no interval is known; `method` says how, and for what, it was made.
+
+    `details` holds what stands behind the value and fits into JSON: per class, per sample, per level.
+    """
 
     value: float
     low: float | None = None
     high: float | None = None
     method: str = "point estimate"
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def normal_interval(value: float, standard_error: float, method: str, level: float = 0.95) -> Estimate:

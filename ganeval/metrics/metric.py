@@ -46,6 +46,7 @@ class Metric:
         options: keyword-only parameters with their defaults. `rng` is not among them: the engine passes it, seeded.
         tap: where features are taken unless the user names others.
         rebase: False for a metric that is defined on one network only.
+        layer: the layer read on whatever network is named, such as `logits`; empty for the layer the user names.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Metric:
     seeded: bool
     tap: str
     rebase: bool
+    layer: str
     better: Better
     range: tuple[float, float]
     optimum: float | None
@@ -71,13 +73,15 @@ def metric(
     optimum: float | None,
     paper: str,
     tap: str | None = None,
+    layer: str = "",
     laws: Laws = Laws(),
 ) -> Callable[[F], F]:
     """Declare a pure function of summaries as a metric; the function itself stays as it is.
 
     Positional parameters are image sets (real, fake, train, heldout) annotated with the summary they need. Keyword-only
-    parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network. Where
-    a good value lies inside the range (an accuracy of 0.5), `better` says on which side of it bad generators fall.
+    parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network,
+    naming a `layer` to that layer of any network. Where a good value lies inside the range (an accuracy of 0.5), `better` says on which
+    side of it bad generators fall.
     """
 
     def declare(function: F) -> F:
@@ -93,8 +97,9 @@ def metric(
             options=keywords,
             annotations=hints,
             seeded="rng" in hints,
-            tap=tap or DEFAULT_TAP,
+            tap=tap or (f"{DEFAULT_TAP.partition('.')[0]}.{layer}" if layer else DEFAULT_TAP),
             rebase=tap is None,
+            layer=layer,
             better=better,
             range=range,
             optimum=optimum,

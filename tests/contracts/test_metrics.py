@@ -11,7 +11,7 @@ import torch
 
 from ganeval.errors import GanevalError
 from ganeval.metrics.metric import Metric, checked, registered
-from ganeval.summaries import Summary
+from ganeval.summaries import Features, Labelled, Summary
 
 METRICS = sorted(registered().values(), key=lambda metric: metric.name)
 every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -21,12 +21,17 @@ def rows(n: int, seed: int, mean: float = 0.0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(mean, 1, (n, 12)).astype(np.float32))
 
 
+def labels_of(data: torch.Tensor) -> torch.Tensor:
+    """Three classes that follow the rows, so that they stay with them in any order."""
+    return (data[:, 0] > -0.5).long() + (data[:, 0] > 0.5).long()
+
+
 def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> float:
     def summary(kind: type[Summary], data: torch.Tensor) -> Summary:
-        made = kind()
+        made = Features() if kind is Labelled else kind()
         for part in data.split(batch):
             made.update(part)
-        return made
+        return Labelled.of(made, labels_of(data)) if isinstance(made, Features) and kind is Labelled else made
 
     options: dict[str, Any] = dict(metric.options)
     if metric.seeded:

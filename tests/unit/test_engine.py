@@ -18,7 +18,8 @@ from ganeval.errors import GanevalError
 from ganeval.extractors import Tap
 from ganeval.extractors.extractor import Extractor
 from ganeval.images import Images, ImageSource
-from ganeval.metrics.metric import get
+from ganeval.metrics.metric import get, metric
+from ganeval.summaries import Labelled
 
 METRICS = ("fd", "kid", "precision", "recall", "density", "coverage")
 
@@ -173,3 +174,28 @@ def test_a_metrics_random_draws_do_not_depend_on_its_company() -> None:
     other, _ = evaluate(sets, [request], run, seed=6)
     assert alone[0].estimate == among[1].estimate
     assert alone[0].estimate != other[0].estimate
+
+
+@metric(better="neither", range=(0, 1), optimum=None, paper="none: a metric of this test alone")
+def share_of_class_one(fake: Labelled) -> float:
+    """Share of bright rows among those of class 1."""
+    return float((fake.rows[fake.labels == 1] > 100).double().mean())
+
+
+def test_labels_stand_beside_the_rows_of_their_images_and_share_their_cache_entry(tmp_path: Path) -> None:
+    fake, network = Noise(50, 1), Means()
+    fake.labels = np.arange(50) % 2
+    for i in range(1, 50, 2):
+        fake.images[i] += 100
+    run = Pass({"means": network}, batch_size=16, cache=Cache(tmp_path))
+    request = Request(share_of_class_one.__metric__, Tap("means", "colour"))  # type: ignore[attr-defined]
+    (result,), _ = evaluate({"fake": fake}, [request], run)
+    assert result.estimate.value == 1.0
+    evaluate({"fake": fake, "real": fake}, requests("kid", layer="colour"), run)
+    assert network.forwarded == 50
+
+
+def test_without_labels_a_metric_of_classes_says_what_to_give() -> None:
+    request = Request(share_of_class_one.__metric__, Tap("means", "colour"))  # type: ignore[attr-defined]
+    with pytest.raises(GanevalError, match="one folder per class"):
+        evaluate({"fake": Noise(5, 1)}, [request], Pass({"means": Means()}))
