@@ -80,8 +80,8 @@ def metric(
 
     Positional parameters are image sets (real, fake, train, heldout) annotated with the summary they need. Keyword-only
     parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network,
-    naming a `layer` to that layer of any network. Where a good value lies inside the range (an accuracy of 0.5), `better` says on which
-    side of it bad generators fall.
+    naming a `layer` to that layer of any network. Where a good value lies inside the range (an accuracy of 0.5),
+    `better` says on which side of it bad generators fall.
     """
 
     def declare(function: F) -> F:

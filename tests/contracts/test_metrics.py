@@ -29,7 +29,7 @@ def labels_of(data: torch.Tensor) -> torch.Tensor:
 def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> float:
     def summary(kind: type[Summary], data: torch.Tensor) -> Summary:
         made = Features() if kind is Labelled else kind()
-        for part in data.split(batch):
+        for part in torch.split(data, batch):
             made.update(part)
         return Labelled.of(made, labels_of(data)) if isinstance(made, Features) and kind is Labelled else made
 
