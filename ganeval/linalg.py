@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,20 +11,27 @@ from torch import Tensor
 
 _BLOCK_ELEMENTS = 2**23  # 64 MiB of float64 per block of a pairwise matrix
 _ROUNDING = 1e-13  # squared distances below this share of the squared norms are float64 rounding of an exact zero
+_KEPT_ELEMENTS = 2**23  # a matrix of distances that is no larger is kept for the next metric that asks
+
+_kept: dict[tuple[int, int], tuple[tuple[int, int], Tensor]] = {}  # ids of x, y -> their versions, distances
 
 
 def root(covariance: Tensor) -> Tensor:
-    """A float64 (D, D) matrix R with R.T @ R = covariance: Cholesky, or by eigenvalues where it is singular.
+    """A float64 (K, D) matrix R, K <= D, with R.T @ R = covariance: Cholesky, or by eigenvalues where it is singular.
 
-    >>> root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs().sum().item()
-    2.0
+    Eigenvalues that are rounding of 0 are left out: their roots would be as large as 1e-8 of the largest.
+
+    >>> root(torch.tensor([[4.0, 0.0], [0.0, 0.0]], dtype=torch.float64)).abs().tolist()
+    [[2.0, 0.0]]
     """
     upper: Tensor
     upper, info = torch.linalg.cholesky_ex(covariance, upper=True)
-    if int(info) != 0:
-        values, vectors = torch.linalg.eigh(covariance)
-        upper = values.clamp(min=0).sqrt()[:, None] * vectors.T
-    return upper
+    zero = len(covariance) * torch.finfo(torch.float64).eps
+    if int(info) == 0 and bool(upper.diagonal().square().min() > zero * covariance.diagonal().max()):
+        return upper
+    values, vectors = torch.linalg.eigh(covariance)
+    kept = values > zero * values[-1]
+    return values[kept].sqrt()[:, None] * vectors.T[kept]
 
 
 def trace_sqrt_product(a: Tensor, b: Tensor) -> float:
@@ -51,15 +59,31 @@ def blocks(rows: int, columns: int) -> Iterator[slice]:
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Yield (rows of x, float64 squared Euclidean distances of those rows to all of y).
+    """Yield (rows of x, float64 squared Euclidean distances of those rows to all of y); the blocks are the caller's.
 
     Equal rows are at distance exactly 0: what float64 rounding leaves over is cleared. Both sides are moved by the mean
-    of `y` first, which changes no distance and keeps that rounding small.
+    of `y` first, which changes no distance and keeps that rounding small. A small matrix is kept as long as both
+    tensors live, since a dozen metrics ask for the same one.
 
     >>> x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
     >>> next(squared_distances(x, x))[1].tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
+    if len(x) * len(y) > _KEPT_ELEMENTS:
+        yield from _squared_distances(x, y)
+        return
+    key, versions = (id(x), id(y)), (x._version, y._version)
+    before, distances = _kept.get(key, (None, None))
+    if distances is None or before != versions:
+        distances = torch.cat([block for _, block in _squared_distances(x, y)])
+        for tensor in (x, y) if before is None else ():
+            weakref.finalize(tensor, _kept.pop, key, None).atexit = False
+        _kept[key] = versions, distances
+    for part in blocks(len(x), len(y)):
+        yield part, distances[part].clone()
+
+
+def _squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     centre = y.double().mean(0)
     y = y.double() - centre
     y_norms = y.square().sum(1)

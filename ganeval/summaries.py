@@ -136,9 +136,11 @@ class Moments(Summary):
         self._mean = torch.empty(0, dtype=torch.float64)
         self._scatter = torch.empty(0, 0, dtype=torch.float64)
         self._waiting: list[Tensor] = []
+        self._result: tuple[Tensor, Tensor] | None = None
 
     def update(self, rows: Tensor) -> None:
         self._waiting.append(rows.to(torch.float32))
+        self._result = None
         self.count += len(rows)
         self.width = rows.shape[1]
         chunk = max(_LEAST_CHUNK, rows.shape[1])
@@ -156,6 +158,7 @@ class Moments(Summary):
             self.update(rows)
 
     def _fold(self, count: int, mean: Tensor, scatter: Tensor) -> None:
+        self._result = None
         self.width = len(mean)
         if not self._folded:
             self._folded, self._mean, self._scatter = count, mean, scatter
@@ -171,11 +174,13 @@ class Moments(Summary):
         """Mean (D,) and scatter (D, D) of all rows; own state stays, so that later updates fold as they would have."""
         if not self._waiting:
             return self._mean, self._scatter
-        whole = Moments()
-        if self._folded:
-            whole._fold(self._folded, self._mean, self._scatter)
-        whole._fold(*_scatter(torch.cat(self._waiting)))
-        return whole._mean, whole._scatter
+        if self._result is None:
+            whole = Moments()
+            if self._folded:
+                whole._fold(self._folded, self._mean, self._scatter)
+            whole._fold(*_scatter(torch.cat(self._waiting)))
+            self._result = whole._mean, whole._scatter
+        return self._result
 
     @property
     def mean(self) -> Tensor:
@@ -220,6 +225,51 @@ class Moments(Summary):
         if "waiting" in state:
             summary.update(state["waiting"])
         return summary
+
+
+class GivenMoments(Moments):
+    """Mean and covariance computed elsewhere, such as reference statistics from a file.
+
+    `count` is 0 where the number of samples behind them is not known; no least number can then be asked of them.
+    """
+
+    def __init__(self, mean: Tensor, covariance: Tensor, count: int = 0) -> None:
+        """Take mean float64 (D,) and covariance float64 (D, D), which is symmetric and positive semidefinite."""
+        super().__init__()
+        self._mean, self._covariance = mean, covariance
+        self.count, self.width = count, len(mean)
+
+    def require(self, least: int, what: str) -> None:
+        """As for any summary, if the count is known."""
+        if self.count:
+            super().require(least, what)
+
+    @property
+    def mean(self) -> Tensor:
+        """float64 (D,)."""
+        return self._mean
+
+    @property
+    def covariance(self) -> Tensor:
+        """float64 (D, D), with whatever divisor it was made."""
+        return self._covariance
+
+    def factor(self) -> Tensor:
+        """float64 (K, D), K at most D: Cholesky, or by eigenvalues where the covariance is singular."""
+        return linalg.root(self._covariance)
+
+    def update(self, rows: Tensor) -> None:
+        raise TypeError("moments given as a whole take no more rows")
+
+    def merge(self, other: Moments) -> None:
+        raise TypeError("moments given as a whole take no more rows")
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"mean": self._mean, "covariance": self._covariance, "count": torch.tensor(self.count)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor]) -> GivenMoments:
+        return cls(state["mean"], state["covariance"], int(state["count"]))
 
 
 def _scatter(rows: Tensor) -> tuple[int, Tensor, Tensor]:

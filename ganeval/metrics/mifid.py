@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import blocks
+from ganeval.linalg import squared_distances
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features, Moments
@@ -54,15 +54,18 @@ def cosine_distance(real: Tensor, fake: Tensor) -> float:
     >>> cosine_distance(torch.tensor([[1.0, 0.0]]), torch.tensor([[-2.0, 0.0], [0.0, 3.0]]))
     0.5
     """
-    x, y = _directions(fake), _directions(real)
-    closest = [(x[part] @ y.T).abs().amax(1) for part in blocks(len(x), len(y))]
+    x, y = _nonzero(fake), _nonzero(real)
+    lengths = x.double().norm(dim=1), y.double().norm(dim=1)
+    closest = []
+    for part, squares in squared_distances(x, y):  # which other metrics of the same rows share
+        rows = lengths[0][part, None]
+        cosines = squares.neg_().add_(rows.square()).add_(lengths[1].square()).div_(2 * rows).div_(lengths[1])
+        closest.append(cosines.abs_().amax(1))
     return float((1 - torch.cat(closest).clamp(max=1)).mean())
 
 
-def _directions(rows: Tensor) -> Tensor:
-    rows = rows.double()
-    lengths = rows.square().sum(1, keepdim=True).sqrt()
-    kept = lengths[:, 0] > 0
+def _nonzero(rows: Tensor) -> Tensor:
+    kept = (rows != 0).any(1)
     if not bool(kept.any()):
         raise GanevalError("mifid compares directions, and all features of a set are zero: choose other --features")
-    return rows[kept].div(lengths[kept])
+    return rows if bool(kept.all()) else rows[kept]

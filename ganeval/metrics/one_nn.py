@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import shuffled, squared_distances
+from ganeval.linalg import nearest, shuffled, squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval, within
@@ -39,24 +39,32 @@ def one_nn(real: Features, fake: Features, *, rng: np.random.Generator) -> Estim
     for summary in (real, fake):
         summary.require(2, "one_nn")
     count = min(real.count, fake.count)
-    rows = torch.cat([shuffled(summary.rows, rng)[:count] for summary in (real, fake)])
-    right, neighbours = _neighbours(rows, count)
+    x, y = (each.rows if each.count == count else shuffled(each.rows, rng)[:count] for each in (real, fake))
+    right, neighbours = _neighbours(x, y)
     error = math.sqrt(_relabelling_variance(neighbours, count)) / (2 * count)
     method = f"interval by relabelling the neighbour graph, {count} samples of each set"
     return within(normal_interval(float(right.mean()), error, method), 0.0, 1.0)
 
 
-def _neighbours(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """For each of the pooled rows, the first `count` of them real: right, 1, or 0.5 for a tie; and its neighbour."""
+def _neighbours(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """For each row of x, then of y: right, 1, or 0.5 for a tie; and its neighbour among all of them, x first."""
     right, neighbours = [], []
-    for part, distances in squared_distances(rows, rows):
-        own = torch.arange(part.start, part.stop)
-        distances[own - part.start, own] = torch.inf
-        to_real, to_fake = distances[:, :count].min(1).values, distances[:, count:].min(1).values
-        margin = torch.where(own < count, to_fake - to_real, to_real - to_fake)
-        right.append((margin.sign() + 1) / 2)
-        neighbours.append(distances.argmin(1))
+    for own, other, own_first in ((x, y, 0), (y, x, len(x))):
+        to_own, place = _nearest_other(own)
+        to_other, foreign = nearest(own, other)
+        right.append(((to_other - to_own).sign() + 1) / 2)
+        neighbours.append(torch.where(to_own <= to_other, place + own_first, foreign + len(x) - own_first))
     return torch.cat(right), torch.cat(neighbours)
+
+
+def _nearest_other(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Distance from each row to the nearest other one, and its index."""
+    found = []
+    for part, distances in squared_distances(rows, rows):
+        here = torch.arange(part.start, part.stop)
+        distances[here - part.start, here] = torch.inf
+        found.append(distances.min(1))
+    return torch.cat([least.values for least in found]).sqrt(), torch.cat([least.indices for least in found])
 
 
 def _relabelling_variance(neighbours: Tensor, count: int) -> float:

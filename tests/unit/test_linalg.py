@@ -69,3 +69,24 @@ def test_strict_balls_leave_their_surface_out() -> None:
     point, centre, radius = torch.tensor([[1.0]]), torch.tensor([[0.0]]), torch.tensor([1.0])
     assert linalg.balls_around(point, centre, radius).item() == 1
     assert linalg.balls_around(point, centre, radius, strict=True).item() == 0
+
+
+def test_kept_distances_are_the_callers_to_change_and_follow_their_rows() -> None:
+    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0]])
+    first = [block.clone() for _, block in linalg.squared_distances(x, y)]
+    for _, block in linalg.squared_distances(x, y):
+        block.zero_()
+    again = [block for _, block in linalg.squared_distances(x, y)]
+    assert torch.equal(first[0], again[0])
+    y.add_(1.0)
+    moved = next(linalg.squared_distances(x, y))[1]
+    assert moved.flatten().tolist() == [16.0, 9.0]
+
+
+def test_kept_distances_go_with_their_rows() -> None:
+    before = len(linalg._kept)
+    x, y = torch.rand(5, 2, generator=torch.Generator().manual_seed(0)), torch.zeros(3, 2)
+    list(linalg.squared_distances(x, y))
+    assert len(linalg._kept) == before + 1
+    del x
+    assert len(linalg._kept) == before
