@@ -31,7 +31,8 @@ def root(covariance: Tensor) -> Tensor:
         return upper
     values, vectors = torch.linalg.eigh(covariance)
     kept = values > zero * values[-1]
-    return values[kept].sqrt()[:, None] * vectors.T[kept]
+    partial: Tensor = values[kept].sqrt()[:, None] * vectors.T[kept]
+    return partial
 
 
 def trace_sqrt_product(a: Tensor, b: Tensor) -> float:
