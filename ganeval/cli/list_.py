@@ -37,12 +37,14 @@ def _metrics() -> list[Row]:
     return [
         {
             "name": name,
+            "family": metric.family,
             "needs": ", ".join(f"{role}: {kind.kind}" for role, kind in metric.sets.items()),
             "range": "{:g} .. {:g}".format(*metric.range),
             "optimum": "-" if metric.optimum is None else f"{metric.optimum:g}",
             "better": metric.better,
             "features": "any" if metric.rebase else metric.tap,
             "options": ", ".join(f"{option}={value}" for option, value in metric.options.items()) or "-",
+            "cost": metric.cost,
             "paper": metric.paper,
             "what": metric.summary,
         }

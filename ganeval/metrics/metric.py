@@ -19,6 +19,10 @@ SETS = ("real", "fake", "train", "heldout")
 DEFAULT_TAP = "efficientnet_lite0.pool"
 
 Better = Literal["lower", "higher", "neither"]
+Family = Literal[
+    "Frechet", "kernel", "classifier", "neighbours", "diversity", "perceptual", "memorisation", "transport", "other"
+]
+Corruption = Literal["noise", "blur", "occlusion", "swirl", "salt_and_pepper", "mixing"]
 F = TypeVar("F", bound=Callable[..., float | Estimate])
 
 
@@ -30,11 +34,14 @@ class Laws:
         sees: what makes the score worse: a "shift" of the generated samples, "modes" left out of them, or both.
         copy: the value on an exact copy of the real set, where that is not the optimum.
         ordered: True where the order of the samples enters, as in splits.
+        blind: corruptions of images that do not make the score worse step by step, though it sees a "shift"; the
+            docstring's `Blind to:` says why.
     """
 
     sees: frozenset[Literal["shift", "modes"]] = frozenset({"shift"})
     copy: float | None = None
     ordered: bool = False
+    blind: frozenset[Corruption] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Metric:
         tap: where features are taken unless the user names others.
         rebase: False for a metric that is defined on one network only.
         layer: the layer read on whatever network is named, such as `logits`; empty for the layer the user names.
+        family: what it is grouped with in lists.
+        cost: what computing takes beyond the features, in N samples (M where the sets differ) of D features.
     """
 
     name: str
@@ -64,6 +73,8 @@ class Metric:
     paper: str
     summary: str
     laws: Laws
+    family: Family
+    cost: str
 
 
 def metric(
@@ -75,6 +86,8 @@ def metric(
     tap: str | None = None,
     layer: str = "",
     laws: Laws = Laws(),
+    family: Family = "other",
+    cost: str = "",
 ) -> Callable[[F], F]:
     """Declare a pure function of summaries as a metric; the function itself stays as it is.
 
@@ -82,6 +95,10 @@ def metric(
     parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network,
     naming a `layer` to that layer of any network. Where a good value lies inside the range (an accuracy of 0.5),
     `better` says on which side of it bad generators fall.
+
+    The docstring has a first line for lists, what is computed, and three paragraphs that the reference prints:
+    `Formula:`, `Trust:` (where the number can be believed) and `Blind to:`; then `Toy:` with the name of one of
+    `ganeval.testing.toys` that shows the blindness.
     """
 
     def declare(function: F) -> F:
@@ -106,6 +123,8 @@ def metric(
             paper=paper,
             summary=(inspect.getdoc(function) or "").split("\n")[0],
             laws=laws,
+            family=family,
+            cost=cost,
         )
         return function
 
