@@ -25,12 +25,14 @@ class Setup:
     Attributes:
         variant: the text behind the colon of `timm:resnet18`, `discriminator:RUN` or `module:callable`, else empty.
         weights: network name -> file the user named for it (any hash is accepted and recorded as custom).
+        resize: another resizer than the network's own, as `NAME` or `NAME:SIZE` (`preparing.RESIZERS`).
     """
 
     variant: str = ""
     weights: Mapping[str, Path] = field(default_factory=dict)
     device: torch.device = CPU
     precision: Precision = "fp32"
+    resize: str = ""
 
 
 class Extractor(ABC):
@@ -41,6 +43,7 @@ class Extractor(ABC):
         fingerprint: weights sha256 + preprocessing version + precision, in one string.
         widths: layer -> number of columns D.
         default: the layer meant when only the extractor is named.
+        resizer: how images are brought to the network's size, in words.
         cacheable: False where the weights cannot be known (a user's callable): its rows are never taken from a cache.
     """
 
@@ -48,6 +51,7 @@ class Extractor(ABC):
     fingerprint: str
     widths: Mapping[str, int]
     default: str
+    resizer: str = "its own"
     cacheable: bool = True
 
     @abstractmethod

@@ -9,17 +9,20 @@ from torch import Tensor
 
 from ganeval.errors import WeightsError
 from ganeval.extractors.extractor import Extractor, Setup
-from ganeval.extractors.preparing import checked, rgb, tf1_bilinear
+from ganeval.extractors.preparing import checked, fixed_size_resizer, rgb
 from ganeval.extractors.registry import extractor
 from ganeval.extractors.weights import Located, find, read_state
 from ganeval.images.source import Images
 
 ROWS = 8
+CENTRES = {"half-pixel": 127.5}
+"""Pixels become (x - c) / c with c = 128, as in TensorFlow's graph, except where the resizer's users map 0..255 onto
+[-1, 1] exactly."""
 LAYERS = ("64", "192", "spatial", "768", "pool", "logits_unbiased", "logits")
 
 
 class Inception(Extractor):
-    """The 2015 graph: resized as TensorFlow 1 did, batch norms folded, channels last.
+    """The 2015 graph: resized as TensorFlow 1 did (or as `Setup.resize` says), batch norms folded, channels last.
 
     `64`, `192`, `768` and `pool` (2048) are spatial means after the two stem pools, Mixed_6e and Mixed_7c; `spatial`
     is sFID's 7x17x17 map; `logits_unbiased` leaves the classifier's bias out, as the Inception Score does.
@@ -30,10 +33,14 @@ class Inception(Extractor):
     def __init__(self, weights: Located, setup: Setup) -> None:
         from ganeval.extractors.networks.folding import fold_batch_norms
         from ganeval.extractors.networks.inception import SIZE, WIDTHS, on_meta
+        from ganeval.extractors.networks.packing import can_pack
 
         self.device, self.size, self.widths = setup.device, SIZE, WIDTHS
         self.dtype = torch.bfloat16 if setup.precision == "bf16" else torch.float32
-        self.fingerprint = f"inception:{weights.fingerprint}:tf1/1:{setup.precision}"
+        self.resize = fixed_size_resizer(setup.resize, self.name, SIZE)
+        self.centre = CENTRES.get(self.resize.name, 128.0)
+        self.resizer = f"{self.resize.words}, to {SIZE}, then (x - {self.centre:g}) / {self.centre:g}"
+        self.fingerprint = f"inception:{weights.fingerprint}:{self.resize.fingerprint}:{setup.precision}"
         network = on_meta()
         try:
             network.load_state_dict(read_state(weights.path), assign=True)
@@ -42,11 +49,14 @@ class Inception(Extractor):
         fold_batch_norms(network.float().eval())
         network = network.requires_grad_(False).to(self.device, self.dtype)
         self.network = network.to(memory_format=torch.channels_last)
+        if can_pack(self.device, self.dtype):
+            self.network.pack()
         self.network.fc.float()
 
     def prepare(self, images: Images) -> Tensor:
         """uint8 (N, 1 or 3, H, W) => float32 (N, 3, 299, 299) in [-1, 1]."""
-        return rgb(tf1_bilinear(checked(images).to(self.device), self.size).sub_(128).div_(128))
+        pixels = self.resize.resize(checked(images).to(self.device), self.size)
+        return rgb(pixels.sub_(self.centre).div_(self.centre))
 
     @torch.no_grad()
     def forward(self, prepared: Tensor, layers: Set[str]) -> dict[str, Tensor]:

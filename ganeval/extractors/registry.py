@@ -18,6 +18,9 @@ from ganeval.extractors.extractor import CPU, Extractor, Precision, Setup
 
 Load: TypeAlias = Callable[[Setup], Extractor]
 
+PAIR_LAYERS = frozenset({"distance", "similarity"})
+"""Names of layers that hold one number for a pair of images; no extractor of single images may use them."""
+
 _CALLABLE = "module"
 _ENTRIES: dict[str, Entry] = {}
 
@@ -57,6 +60,11 @@ class Entry:
     def available(self) -> bool:
         """Whether it can be loaded as it is: no file left to be named or downloaded, whatever the variant."""
         return not self.weights or weight_files.present(self.weights)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether it takes pairs of images, and its rows are one number per pair."""
+        return bool(PAIR_LAYERS & set(self.layers))
 
     @property
     def layer_pattern(self) -> str:
@@ -123,20 +131,35 @@ def parse_tap(text: str) -> Tap:
     return Tap(whole["name"], whole["layer"]) if whole else Tap(text, entry.default)
 
 
+def takes_pairs(tap: Tap) -> bool:
+    """Whether the tap holds a number for a pair of images, rather than features of one."""
+    return tap.layer in PAIR_LAYERS
+
+
 def load_extractor(
-    name: str, *, weights: Mapping[str, Path] = {}, device: torch.device = CPU, precision: Precision = "fp32"
+    name: str,
+    *,
+    weights: Mapping[str, Path] = {},
+    device: torch.device = CPU,
+    precision: Precision = "fp32",
+    resize: str = "",
 ) -> Extractor:
     """The extractor `name`, written without a layer: `inception`, `timm:resnet18`, `pixels:16`.
 
     Args:
         weights: network name -> file that the user named for it.
         precision: of the network's arithmetic; rows are float32 in any case.
+        resize: another resizer than the network's own, `tf1` or `pillow:224`, where it allows a choice.
 
     Raises:
-        GanevalError: an unknown name. WeightsError: weights missing or damaged.
+        GanevalError: an unknown name, or a resizer for a network that has only its own.
+        WeightsError: weights missing or damaged.
     """
     entry, variant = _resolve(name)
-    return entry.load(Setup(variant, weights, device, precision))
+    loaded = entry.load(Setup(variant, weights, device, precision, resize))
+    if resize and loaded.resizer == Extractor.resizer:
+        raise GanevalError(f"{name} has a resizer of its own, got '{resize}': leave the resizer out")
+    return loaded
 
 
 def _resolve(name: str) -> tuple[Entry, str]:

@@ -67,7 +67,31 @@ def known_weights() -> dict[str, Weights]:
         licence="Apache-2.0",
         note="TensorFlow's Inception graph of 2015-12-05 on which FID is defined, as torch-fidelity converted it",
     )
-    return {inception.name: inception}
+    vgg16 = Weights(
+        name="vgg16",
+        files=("vgg16-397923af.pth",),
+        sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        url="https://download.pytorch.org/models/vgg16-397923af.pth",
+        licence="BSD-3-Clause",
+        note="torchvision's VGG16 on ImageNet, behind improved precision and recall, and LPIPS",
+    )
+    alexnet = Weights(
+        name="alexnet",
+        files=("alexnet-owt-7be5be79.pth",),
+        sha256="7be5be79",
+        url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        licence="BSD-3-Clause",
+        note="torchvision's AlexNet on ImageNet, behind LPIPS",
+    )
+    squeezenet = Weights(
+        name="squeezenet1_1",
+        files=("squeezenet1_1-b8a52dc0.pth",),
+        sha256="b8a52dc0",
+        url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+        licence="BSD-3-Clause",
+        note="torchvision's SqueezeNet 1.1 on ImageNet, behind LPIPS",
+    )
+    return {known.name: known for known in (inception, vgg16, alexnet, squeezenet)}
 
 
 def find(name: str, *, named: Mapping[str, Path] = {}) -> Located:

@@ -1,4 +1,4 @@
-"""Inception weights drawn at random, in torch-fidelity's file format: for parity and speed without a download."""
+"""Network weights drawn at random, in the published files' format: for parity and speed without a download."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import BatchNorm2d, Conv2d, functional, init
 
 from ganeval.extractors.networks.inception import SIZE, Inception2015, on_meta
+from ganeval.extractors.networks.vgg16 import VGG16, WIDTHS
 from ganeval.files import replacing
 
 
@@ -28,6 +29,28 @@ def random_inception_weights(path: Path, seed: int = 0) -> Path:
     with replacing(path) as temporary:
         torch.save({name: value.contiguous() for name, value in network.state_dict().items()}, temporary)
     return path
+
+
+def random_vgg16_weights(path: Path, seed: int = 0, *, narrower: int = 1) -> Path:
+    """Write random weights of VGG16, without its last layer, to `path` and return it. One seed, one set of tensors.
+
+    Args:
+        narrower: divides every width: 1 gives the whole network of 134 million parameters (537 MB), 16 a network that
+            computes in no time and that the extractor `vgg16` reads just as well.
+    """
+    with torch.device("meta"):
+        network = VGG16(tuple(width // narrower for width in WIDTHS))
+    rng = torch.Generator().manual_seed(seed)
+    drawn = {name: _drawn(torch.empty(value.shape), rng) for name, value in network.state_dict().items()}
+    with replacing(path) as temporary:
+        torch.save(drawn, temporary)
+    return path
+
+
+def _drawn(value: Tensor, rng: torch.Generator) -> Tensor:
+    """He-normal weights, and biases around 0 that are small beside what they are added to."""
+    inputs = value[0].numel() if value.ndim > 1 else 200
+    return value.normal_(0, (2 / inputs) ** 0.5, generator=rng)
 
 
 def _draw(network: Inception2015) -> None:

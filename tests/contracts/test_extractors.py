@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError, ImageError
 from ganeval.extractors import Extractor, known_extractors, load_extractor, parse_tap
-from ganeval.testing.random_weights import random_inception_weights
+from ganeval.testing.random_weights import random_inception_weights, random_vgg16_weights
 from reference_models.feed import TrainingImages
 from reference_models.registry import make_recipe
 from reference_models.trainer import TrainOptions, train
@@ -50,6 +50,8 @@ def example(name: str, folder: Path) -> tuple[str, Mapping[str, Path]]:
     """How to write an extractor so that it can be loaded offline, and the files it needs."""
     if name == "inception":
         return name, {name: random_inception_weights(folder / "inception.pth")}
+    if name == "vgg16":
+        return name, {name: random_vgg16_weights(folder / "vgg16.pth", narrower=16)}
     if name == "timm":
         with torch.random.fork_rng(devices=[]):
             save_file(timm.create_model(TIMM[5:], pretrained=False).state_dict(), folder / "timm.safetensors")
