@@ -22,8 +22,8 @@ def rows(n: int, seed: int, mean: float = 0.0) -> torch.Tensor:
 
 
 def labels_of(data: torch.Tensor) -> torch.Tensor:
-    """Three classes that follow the rows, so that they stay with them in any order."""
-    return (data[:, 0] > -0.5).long() + (data[:, 0] > 0.5).long()
+    """Three equal classes by the first column, so that labels stay with their rows in any order."""
+    return data[:, 0].argsort().argsort() * 3 // len(data)
 
 
 def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> float:
