@@ -1,8 +1,10 @@
-"""Feature rows computed elsewhere, for every metric that needs no image: `features:FILE.npy`."""
+"""Feature rows computed elsewhere, for every metric that needs no image: `features:FILE.npy`, or `.npz`."""
 
 from __future__ import annotations
 
 import hashlib
+import zipfile
+import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ _AT_ONCE = 4096  # rows
 class FeatureSource:
     """Rows float (N, D), memory-mapped from a `.npy` file; `num_samples` draws that many of them by `seed`, in order.
 
+    Of an `.npz` file, the array `feats`, which is where clean-fid keeps the rows for KID, or the only array.
+
     Raises:
         ImageError: not two-dimensional, empty, not numeric, or with values that are not finite (the first is named).
     """
@@ -28,7 +32,8 @@ class FeatureSource:
 
     def __init__(self, path: Path, *, num_samples: int | None = None, seed: int = 0) -> None:
         self.name, self.skipped = str(path), list[str]()
-        self._rows = _checked(load_npy(path), self.name)
+        rows = _load_npz(path) if path.suffix.lower() == ".npz" else load_npy(path)
+        self._rows = _checked(rows, self.name)
         if num_samples is not None:
             self._rows = _drawn(self._rows, num_samples, seed, self.name)
 
@@ -46,6 +51,19 @@ class FeatureSource:
     def rows(self) -> npt.NDArray[np.floating[Any]]:
         """Float (N, D), read-only where it is mapped from the file."""
         return self._rows
+
+
+def _load_npz(path: Path) -> npt.NDArray[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "feats" not in file.files and len(file.files) != 1:
+                raise ImageError(
+                    f"{path} holds {', '.join(file.files) or 'nothing'}; expected feats, or a single array"
+                )
+            rows: npt.NDArray[Any] = file["feats" if "feats" in file.files else file.files[0]]
+    except (ValueError, OSError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+        raise ImageError(f"{path} cannot be read as .npz arrays: {error}") from error
+    return rows
 
 
 def _checked(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.floating[Any]]:

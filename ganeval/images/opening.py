@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -15,6 +16,10 @@ from ganeval.images.arrays import is_idx, open_idx, open_npy, open_npz
 from ganeval.images.encoded import OnBadImage, open_folder
 from ganeval.images.features import FeatureSource
 from ganeval.images.source import ImageSource, Selection, Subset
+from ganeval.images.statistics import StatisticsSource, only_statistics, open_statistics, refuse_pickle
+from ganeval.images.statistics_store import open_reference
+
+Opened: TypeAlias = ImageSource | FeatureSource | StatisticsSource
 
 CPU = torch.device("cpu")
 POSSIBLE = """  a folder of images, searched at any depth
@@ -23,7 +28,10 @@ POSSIBLE = """  a folder of images, searched at any depth
   dataset:NAME[:SPLIT], or a part of it: dataset:NAME:SPLIT[0:4000] (`ganeval list datasets`)
   a run folder or a checkpoint of `ganeval train`
   MODULE:CALLABLE, a generator of your own (needs the width of its latents)
-  features:FILE.npy, feature rows (N, D) computed elsewhere"""
+  features:FILE.npy or .npz, feature rows (N, D) computed elsewhere
+  an .npz with the statistics mu and sigma, and no images, for metrics of mean and covariance; statistics:FILE.npz
+  takes those of a file that holds images as well
+  ref:NAME, statistics made by `ganeval refs build`"""
 
 _DATASET = re.compile(r"(?P<name>[^:\[\]]+)(:(?P<split>[^:\[\]]+))?(\[(?P<first>\d*):(?P<last>\d*)\])?")
 _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -52,7 +60,7 @@ class Opening:
     device: torch.device = CPU
 
 
-def open_images(location: str | Path, opening: Opening = Opening()) -> ImageSource | FeatureSource:
+def open_images(location: str | Path, opening: Opening = Opening()) -> Opened:
     """The source behind `location`; what is possible is in `POSSIBLE`.
 
     Raises:
@@ -62,6 +70,9 @@ def open_images(location: str | Path, opening: Opening = Opening()) -> ImageSour
     if text.startswith("features:"):
         path = Path(text.removeprefix("features:"))
         return FeatureSource(path, num_samples=opening.num_samples, seed=opening.seed)
+    if text.startswith(("ref:", "statistics:")):
+        kind, _, name = text.partition(":")
+        return _whole(open_reference(name) if kind == "ref" else open_statistics(Path(name), text), opening)
     if text.startswith("dataset:"):
         return _limited(_open_dataset(text, opening), opening)
     path = Path(location)
@@ -74,21 +85,33 @@ def open_images(location: str | Path, opening: Opening = Opening()) -> ImageSour
     raise GanevalError(f"nothing found at '{text}'. An image set is one of\n{POSSIBLE}")
 
 
+def _whole(source: StatisticsSource, opening: Opening) -> StatisticsSource:
+    if opening.num_samples is not None:
+        raise GanevalError(
+            f"{source.name} holds the statistics of all its samples, from which {opening.num_samples} cannot be drawn: "
+            "give images"
+        )
+    return source
+
+
 def _limited(source: ImageSource, opening: Opening) -> ImageSource:
     count = opening.num_samples
     return source if count is None else Subset(source, count, opening.seed)
 
 
-def _open_path(path: Path, opening: Opening) -> ImageSource:
+def _open_path(path: Path, opening: Opening) -> ImageSource | StatisticsSource:
     from ganeval.images.generator import is_checkpoint, open_checkpoint
 
     if is_checkpoint(path):
         return open_checkpoint(path, opening)
+    if path.suffix.lower() == ".npz" and path.is_file() and only_statistics(path):
+        return _whole(open_statistics(path), opening)
     return _limited(_open_files(path, opening.on_bad_image), opening)
 
 
 def _open_files(path: Path, on_bad_image: OnBadImage) -> ImageSource:
     name = path.name.lower()
+    refuse_pickle(path)
     if path.is_dir():
         return open_folder(path, on_bad_image=on_bad_image)
     if name.endswith(".zip"):
