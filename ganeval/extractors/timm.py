@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn import Module
+from torch.nn import Module, Parameter
 
 from ganeval.errors import GanevalError, WeightsError
 from ganeval.extractors.extractor import Setup
@@ -33,7 +33,9 @@ def load(setup: Setup) -> Classifier:
     name = f"timm:{setup.variant}"
     _require(setup.variant)
     network, weights = _named(name, setup) if name in setup.weights else _from_hub(name, setup.variant)
-    return Classifier(name, network, preprocessing_of(network), setup, weights)
+    preprocessing = preprocessing_of(network)
+    _fit(network, preprocessing.resized_by(setup.resize).size, name)
+    return Classifier(name, network, preprocessing, setup, weights)
 
 
 def preprocessing_of(network: Module) -> Preprocessing:
@@ -60,6 +62,24 @@ def preprocessing_of(network: Module) -> Preprocessing:
         crop=config["crop_pct"],
         fit=config["crop_mode"],
     )
+
+
+def _fit(network: Any, size: tuple[int, int], name: str) -> None:
+    """Make a network that knows the positions of its patches take images of another size, as its authors do."""
+    from ganeval.extractors.networks.positions import dinov2_positions
+
+    patches = getattr(network, "patch_embed", None)
+    if patches is None or getattr(patches, "img_size", None) in (None, size):
+        return
+    positions, prefix = network.pos_embed, network.num_prefix_tokens
+    try:
+        network.set_input_size(img_size=size)
+    except (AttributeError, AssertionError, ValueError) as error:
+        raise GanevalError(
+            f"{name} cannot take images of {size[0]} pixels ({error}): leave its size as it is"
+        ) from None
+    if "dinov2" in name and positions is not None and not network.no_embed_class:
+        network.pos_embed = Parameter(dinov2_positions(positions.detach(), prefix, patches.grid_size))
 
 
 def _require(variant: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Set
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -15,7 +15,7 @@ from torchvision.transforms.functional import center_crop
 from ganeval.errors import GanevalError
 from ganeval.extractors.extractor import Extractor, Setup
 from ganeval.extractors.networks.batching import in_fixed_batches
-from ganeval.extractors.preparing import antialiased, checked, rgb
+from ganeval.extractors.preparing import RESIZERS, antialiased, checked, parse_resize, rgb
 from ganeval.images.source import Images
 
 ROWS = 16
@@ -29,7 +29,7 @@ class Preprocessing:
     Attributes:
         size: height and width of the input.
         mean, std: per channel, in units of 0..255.
-        interpolation: antialiased `bilinear` or `bicubic`.
+        interpolation: antialiased `bilinear` or `bicubic`, or one of `RESIZERS` for a square size without a crop.
         crop: fraction of the resized image that the central crop keeps.
         fit: `squash` resizes both sides to the crop; `center` resizes the shorter side and crops the longer.
     """
@@ -46,12 +46,34 @@ class Preprocessing:
         """All of it, and the version of its code, in one string."""
         return "resize/1:" + ",".join(map(str, astuple(self)))
 
+    @property
+    def words(self) -> str:
+        """The resize, for people."""
+        known = RESIZERS.get(self.interpolation)
+        words = known.words if known else f"torch {self.interpolation}, antialiased"
+        cropped = "" if self.fit == "squash" and self.crop == 1 else f", {self.fit} of {self.crop:g}"
+        return f"{words}, to {'x'.join(map(str, self.size))}{cropped}"
+
+    def resized_by(self, text: str) -> Preprocessing:
+        """The same with the resizer `NAME` or `NAME:SIZE` instead; nothing changes where `text` is empty."""
+        if not text:
+            return self
+        resizer, side = parse_resize(text)
+        square = (side or self.size[0],) * 2
+        return replace(self, size=square, interpolation=resizer.name, crop=1.0, fit="squash")
+
     def __call__(self, images: Images) -> Tensor:
         """uint8 (N, 1 or 3, H, W) => float32 (N, 3, *size)."""
-        resized = antialiased(checked(images), self._resized(images.shape[2], images.shape[3]), self.interpolation)
+        resized = self._resize(checked(images))
         mean, std = (images.new_tensor(v, dtype=torch.float32).view(-1, 1, 1) for v in (self.mean, self.std))
         cropped: Tensor = center_crop(rgb(resized), list(self.size))
         return (cropped - mean) / std
+
+    def _resize(self, images: Images) -> Tensor:
+        """uint8 (N, C, H, W) => float32 in [0, 255], before the crop."""
+        if self.interpolation in RESIZERS:
+            return RESIZERS[self.interpolation].resize(images, self.size[0])
+        return antialiased(images, self._resized(images.shape[2], images.shape[3]), self.interpolation)
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         """Size before the crop."""
@@ -69,8 +91,9 @@ class Classifier(Extractor):
     default = "pool"
 
     def __init__(self, name: str, network: Module, preprocessing: Preprocessing, setup: Setup, weights: str) -> None:
-        self.name, self.preprocessing = name, preprocessing
-        self.fingerprint = f"{name}:{weights}:{preprocessing.fingerprint}:{setup.precision}"
+        self.name, self.preprocessing = name, preprocessing.resized_by(setup.resize)
+        self.resizer = self.preprocessing.words
+        self.fingerprint = f"{name}:{weights}:{self.preprocessing.fingerprint}:{setup.precision}"
         self.device, self.dtype = setup.device, DTYPES[setup.precision]
         self.network: Any = network.eval().requires_grad_(False).to(self.device, self.dtype)
         self.network.to(memory_format=torch.channels_last)
