@@ -50,6 +50,11 @@ class Request:
     tap: Tap
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def name(self) -> str:
+        """`fd (inception.pool)`: different from every other request of a run."""
+        return f"{self.metric.name} ({self.tap})"
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -72,12 +77,21 @@ class Result:
 
 
 def evaluate(
-    sets: Mapping[str, ImageSource | FeatureSource], requests: Sequence[Request], run: Pass, *, seed: int = 0
+    sets: Mapping[str, ImageSource | FeatureSource],
+    requests: Sequence[Request],
+    run: Pass,
+    *,
+    seed: int = 0,
+    skipped: dict[str, str] | None = None,
 ) -> tuple[list[Result], dict[str, float]]:
     """Compute all requests from one pass over each image set.
 
     Each image is decoded once, each network runs once per batch, each summary is updated once, however many metrics
     ask. Returns the results in the order of `requests`, and the seconds each image set's pass took.
+
+    Args:
+        skipped: where given, a metric that these samples do not suffice for is left out, and the reason put there under
+            its `Request.name`.
 
     Raises:
         GanevalError: a metric needs an image set that is not there, has too few samples, or features are not finite.
@@ -89,7 +103,9 @@ def evaluate(
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
     labels = {name: _labels(source) for name, source in sets.items()}
-    return [_compute(request, _Found(summaries, labels), seed) for request in requests], seconds
+    found = _Found(summaries, labels)
+    results = [_attempt(request, found, seed, skipped) for request in requests]
+    return [result for result in results if result is not None], seconds
 
 
 @dataclass(frozen=True)
@@ -268,6 +284,16 @@ def _ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     finally:
         stop.set()
         thread.join()
+
+
+def _attempt(request: Request, found: _Found, seed: int, skipped: dict[str, str] | None) -> Result | None:
+    try:
+        return _compute(request, found, seed)
+    except GanevalError as error:
+        if skipped is None:
+            raise
+        skipped[request.name] = str(error)
+        return None
 
 
 def _compute(request: Request, found: _Found, seed: int) -> Result:
