@@ -12,8 +12,10 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn import Linear, Module, functional
+from torch.nn import Conv2d, Identity, Linear, Module, functional
 from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
+
+from ganeval.extractors.networks.packing import PackedConv2d
 
 SIZE = 299
 WIDTHS = {"64": 64, "192": 192, "spatial": 2023, "768": 768, "pool": 2048, "logits_unbiased": 1008, "logits": 1008}
@@ -31,14 +33,32 @@ def maximum(x: Tensor) -> Tensor:
     return functional.max_pool2d(x, 3, stride=2)
 
 
-def linear(block: BasicConv2d, x: Tensor) -> Tensor:
-    """A block without its ReLU."""
-    return block.bn(block.conv(x))  # type: ignore[no-any-return]
+def in_parts(step: Callable[[Tensor], Tensor], x: Tensor, rows: int) -> Tensor:
+    """`step` on `rows` images at a time, or on all of them together where `rows` is 0."""
+    return torch.cat([step(part) for part in torch.split(x, rows)]) if rows else step(x)
 
 
-def averaged(block: BasicConv2d, x: Tensor) -> Tensor:
-    """`linear(block, average(x))` in the cheaper order: a 1x1 convolution commutes with the mean, and narrows x."""
-    return block.bn(average(block.conv(x)))  # type: ignore[no-any-return]
+class Convolution(BasicConv2d):  # type: ignore[misc]  # torchvision is untyped
+    """Convolution, batch norm and ReLU; `linear` leaves the ReLU to the caller."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.conv, PackedConv2d):
+            return self.conv(x, relu=True)  # type: ignore[no-any-return]
+        return self.linear(x).relu_()
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Convolution and batch norm."""
+        return self.bn(self.conv(x))  # type: ignore[no-any-return]
+
+    def averaged(self, x: Tensor) -> Tensor:
+        """`linear(average(x))` in the cheaper order: a 1x1 convolution commutes with the mean, and narrows x."""
+        return average(self.linear(x))
+
+    def pack(self) -> None:
+        """For inputs of one shape from here on. After the batch norm has been folded."""
+        assert isinstance(self.bn, Identity)
+        assert isinstance(self.conv, Conv2d)
+        self.conv: Module = PackedConv2d(self.conv)
 
 
 def joined(*branches: Tensor) -> Tensor:
@@ -56,27 +76,27 @@ class BlockA(InceptionA):  # type: ignore[misc]  # torchvision is untyped
     """35x35 block with TensorFlow's average pool."""
 
     def forward(self, x: Tensor) -> Tensor:
-        five = linear(self.branch5x5_2, self.branch5x5_1(x))
-        double = linear(self.branch3x3dbl_3, self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return joined(linear(self.branch1x1, x), five, double, averaged(self.branch_pool, x))
+        five = self.branch5x5_2.linear(self.branch5x5_1(x))
+        double = self.branch3x3dbl_3.linear(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
+        return joined(self.branch1x1.linear(x), five, double, self.branch_pool.averaged(x))
 
 
 class BlockB(InceptionB):  # type: ignore[misc]  # torchvision is untyped
     """35x35 => 17x17."""
 
     def forward(self, x: Tensor) -> Tensor:
-        double = linear(self.branch3x3dbl_3, self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return joined(linear(self.branch3x3, x), double, maximum(x))
+        double = self.branch3x3dbl_3.linear(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
+        return joined(self.branch3x3.linear(x), double, maximum(x))
 
 
 class BlockC(InceptionC):  # type: ignore[misc]  # torchvision is untyped
     """17x17 block with TensorFlow's average pool."""
 
     def forward(self, x: Tensor) -> Tensor:
-        seven = linear(self.branch7x7_3, self.branch7x7_2(self.branch7x7_1(x)))
+        seven = self.branch7x7_3.linear(self.branch7x7_2(self.branch7x7_1(x)))
         double = self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
-        double = linear(self.branch7x7dbl_5, self.branch7x7dbl_4(double))
-        return joined(linear(self.branch1x1, x), seven, double, averaged(self.branch_pool, x))
+        double = self.branch7x7dbl_5.linear(self.branch7x7dbl_4(double))
+        return joined(self.branch1x1.linear(x), seven, double, self.branch_pool.averaged(x))
 
 
 class BlockD(InceptionD):  # type: ignore[misc]  # torchvision is untyped
@@ -84,7 +104,7 @@ class BlockD(InceptionD):  # type: ignore[misc]  # torchvision is untyped
 
     def forward(self, x: Tensor) -> Tensor:
         seven = self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
-        return joined(linear(self.branch3x3_2, self.branch3x3_1(x)), linear(self.branch7x7x3_4, seven), maximum(x))
+        return joined(self.branch3x3_2.linear(self.branch3x3_1(x)), self.branch7x7x3_4.linear(seven), maximum(x))
 
 
 class BlockE(InceptionE):  # type: ignore[misc]  # torchvision is untyped
@@ -94,24 +114,24 @@ class BlockE(InceptionE):  # type: ignore[misc]  # torchvision is untyped
         three = self.branch3x3_1(x)
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         return joined(
-            linear(self.branch1x1, x),
-            linear(self.branch3x3_2a, three),
-            linear(self.branch3x3_2b, three),
-            linear(self.branch3x3dbl_3a, double),
-            linear(self.branch3x3dbl_3b, double),
+            self.branch1x1.linear(x),
+            self.branch3x3_2a.linear(three),
+            self.branch3x3_2b.linear(three),
+            self.branch3x3dbl_3a.linear(double),
+            self.branch3x3dbl_3b.linear(double),
             self.pooled(x),
         )
 
     def pooled(self, x: Tensor) -> Tensor:
         """The pooling branch."""
-        return averaged(self.branch_pool, x)
+        return self.branch_pool.averaged(x)  # type: ignore[no-any-return]
 
 
 class LastBlock(BlockE):
     """8x8 block with a maximum where the paper has a mean: a quirk of the released graph."""
 
     def pooled(self, x: Tensor) -> Tensor:
-        return linear(self.branch_pool, functional.max_pool2d(x, 3, stride=1, padding=1))
+        return self.branch_pool.linear(functional.max_pool2d(x, 3, stride=1, padding=1))  # type: ignore[no-any-return]
 
 
 class Inception2015(Module):
@@ -119,23 +139,35 @@ class Inception2015(Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.Conv2d_1a_3x3 = BasicConv2d(3, 32, kernel_size=3, stride=2)
-        self.Conv2d_2a_3x3 = BasicConv2d(32, 32, kernel_size=3)
-        self.Conv2d_2b_3x3 = BasicConv2d(32, 64, kernel_size=3, padding=1)
-        self.Conv2d_3b_1x1 = BasicConv2d(64, 80, kernel_size=1)
-        self.Conv2d_4a_3x3 = BasicConv2d(80, 192, kernel_size=3)
-        self.Mixed_5b = BlockA(192, pool_features=32)
-        self.Mixed_5c = BlockA(256, pool_features=64)
-        self.Mixed_5d = BlockA(288, pool_features=64)
-        self.Mixed_6a = BlockB(288)
-        self.Mixed_6b = BlockC(768, channels_7x7=128)
-        self.Mixed_6c = BlockC(768, channels_7x7=160)
-        self.Mixed_6d = BlockC(768, channels_7x7=160)
-        self.Mixed_6e = BlockC(768, channels_7x7=192)
-        self.Mixed_7a = BlockD(768)
-        self.Mixed_7b = BlockE(1280)
-        self.Mixed_7c = LastBlock(2048)
+        self.Conv2d_1a_3x3 = Convolution(3, 32, kernel_size=3, stride=2)
+        self.Conv2d_2a_3x3 = Convolution(32, 32, kernel_size=3)
+        self.Conv2d_2b_3x3 = Convolution(32, 64, kernel_size=3, padding=1)
+        self.Conv2d_3b_1x1 = Convolution(64, 80, kernel_size=1)
+        self.Conv2d_4a_3x3 = Convolution(80, 192, kernel_size=3)
+        self.Mixed_5b = BlockA(192, pool_features=32, conv_block=Convolution)
+        self.Mixed_5c = BlockA(256, pool_features=64, conv_block=Convolution)
+        self.Mixed_5d = BlockA(288, pool_features=64, conv_block=Convolution)
+        self.Mixed_6a = BlockB(288, conv_block=Convolution)
+        self.Mixed_6b = BlockC(768, channels_7x7=128, conv_block=Convolution)
+        self.Mixed_6c = BlockC(768, channels_7x7=160, conv_block=Convolution)
+        self.Mixed_6d = BlockC(768, channels_7x7=160, conv_block=Convolution)
+        self.Mixed_6e = BlockC(768, channels_7x7=192, conv_block=Convolution)
+        self.Mixed_7a = BlockD(768, conv_block=Convolution)
+        self.Mixed_7b = BlockE(1280, conv_block=Convolution)
+        self.Mixed_7c = LastBlock(2048, conv_block=Convolution)
         self.fc = Linear(2048, 1008)
+        self.together = 0
+
+    def pack(self) -> None:
+        """Prepare for a CPU, and for batches of one size. After the batch norms have been folded.
+
+        The widest maps are made for two images at a time: they then stay in the cache, and below the size from which on
+        the C library asks the system for fresh, empty pages at every allocation.
+        """
+        self.together = 2
+        for module in self.modules():
+            if isinstance(module, Convolution):
+                module.pack()
 
     def stages(self) -> tuple[Stage, ...]:
         """The step up to each layer that can be read, in the order in which they run."""
@@ -148,13 +180,16 @@ class Inception2015(Module):
         )
 
     def _stem(self, x: Tensor) -> Tensor:
-        """299x299 => 73x73. ReLU after the pool is the same function on a quarter of the pixels."""
-        x = self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))
-        return maximum(linear(self.Conv2d_2b_3x3, x)).relu_()
+        """299x299 => 73x73."""
+
+        def step(x: Tensor) -> Tensor:
+            return maximum(self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x))))
+
+        return in_parts(step, x, self.together)
 
     def _narrow(self, x: Tensor) -> Tensor:
         """73x73 => 35x35."""
-        return maximum(linear(self.Conv2d_4a_3x3, self.Conv2d_3b_1x1(x))).relu_()
+        return in_parts(lambda x: maximum(self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))), x, 2 * self.together)
 
     def _middle(self, x: Tensor) -> Tensor:
         """35x35 => 17x17."""
