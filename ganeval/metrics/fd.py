@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 
+from torch import Tensor
+
+from ganeval.errors import GanevalError
 from ganeval.gaussians import Gaussian, frechet
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Moments
 
 
 @metric(better="lower", range=(0, math.inf), optimum=0, paper="Heusel et al. 2017, arXiv:1706.08500")
-def fd(real: Moments, fake: Moments) -> float:
+def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """Frechet distance on any features: how far apart the two sets are in mean and covariance.
 
     |m_r - m_f|^2 + tr(S_r) + tr(S_f) - 2 tr((S_r S_f)^(1/2)), in squared feature units (Dowson and Landau 1982, eq. 4).
     Biased upwards by about 1/N: compare at equal sample counts only. On the Inception features of 2015 it is the FID.
+    Covariances S are sums over N - `ddof`: 1, or 0 as StyleGAN2 and 3 divide.
 
     >>> import torch
     >>> def moments(*rows):
@@ -24,4 +28,11 @@ def fd(real: Moments, fake: Moments) -> float:
     >>> fd(moments([0.0], [2.0]), moments([3.0], [5.0]))  # variances 2 and 2, means 1 and 4
     9.0
     """
-    return frechet(Gaussian(real.mean, real.factor()), Gaussian(fake.mean, fake.factor()))
+    if ddof not in (0, 1):
+        raise GanevalError(f"ddof is {ddof}, expected 0 or 1: covariances are divided by N or by N - 1")
+    return frechet(Gaussian(real.mean, _factor(real, ddof)), Gaussian(fake.mean, _factor(fake, ddof)))
+
+
+def _factor(moments: Moments, ddof: int) -> Tensor:
+    factor = moments.factor()
+    return factor if ddof == 1 else factor * math.sqrt((moments.count - 1) / moments.count)

@@ -16,9 +16,10 @@ from ganeval.summaries import Moments
     paper="Heusel et al. 2017, arXiv:1706.08500",
     tap="inception.pool",
 )
-def fid(real: Moments, fake: Moments) -> float:
+def fid(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """Frechet Inception distance, on the 2048 pooled features of the 2015 Inception network and on nothing else.
 
-    Covariances are divided by N - 1. Biased upwards by about 1/N: compare at equal sample counts only.
+    Covariances are divided by N - `ddof`: 1, or 0 as in StyleGAN2 and 3. Biased upwards by about 1/N: compare at equal
+    sample counts only.
     """
-    return fd(real, fake)
+    return fd(real, fake, ddof=ddof)

@@ -24,13 +24,19 @@ from ganeval.uncertainty import Estimate
     laws=Laws(ordered=True),
 )
 def inception_score(
-    fake: Features, *, splits: int = 10, shuffle: bool = True, rng: np.random.Generator | np.random.RandomState
+    fake: Features,
+    *,
+    splits: int = 10,
+    split_size: int = 0,
+    shuffle: bool = True,
+    rng: np.random.Generator | np.random.RandomState,
 ) -> Estimate:
     """exp of the mean KL divergence from the classes of all images to those of one, mean over `splits` parts.
 
     exp(E_x KL(p(y|x) || p(y))) with p the softmax of the classifier's logits, in each of as many equal parts, taken in
-    order after shuffling by `rng`. From 1 to the number of classes. Smaller parts score lower, and the spread over
-    parts is not a standard error, so none is given. Blind to the real set, to copies, and to one image per class.
+    order after shuffling by `rng`. With `split_size` parts have that many images instead, the last one what is left.
+    From 1 to the number of classes. Smaller parts score lower, and the spread over parts is not a standard error, so
+    none is given. Blind to the real set, to copies, and to one image per class.
 
     >>> summary = Features()
     >>> summary.update(torch.tensor([[100.0, 0.0], [0.0, 100.0]]))  # two images, each surely of its own class
@@ -39,14 +45,19 @@ def inception_score(
     """
     if splits < 1:
         raise GanevalError(f"inception_score.splits is {splits}: at least 1 part is needed")
-    fake.require(2 * splits, f"inception_score with {splits} splits")
+    if split_size < 0:
+        raise GanevalError(f"inception_score.split_size is {split_size}: 0 leaves it to splits, or name a size")
+    fake.require(2 if split_size else 2 * splits, f"inception_score with {splits} splits")
     logits = fake.rows
     if shuffle:
         logits = logits[torch.from_numpy(rng.permutation(len(logits)))]
-    edges = [part * len(logits) // splits for part in range(splits + 1)]
+    if split_size:
+        edges = [*range(0, len(logits), split_size), len(logits)]
+    else:
+        edges = [part * len(logits) // splits for part in range(splits + 1)]
     scores = [exp_mean_kl(logits[low:high]) for low, high in pairwise(edges)]
     return Estimate(
-        float(np.mean(scores)), method=f"mean of {splits} splits, their standard deviation {np.std(scores):.3g}"
+        float(np.mean(scores)), method=f"mean of {len(scores)} splits, their standard deviation {np.std(scores):.3g}"
     )
 
 

@@ -20,6 +20,7 @@ def kid(
     *,
     subsets: int = 0,
     subset_size: int = 1000,
+    shrink: bool = False,
     degree: int = 3,
     rng: np.random.Generator | np.random.RandomState,
 ) -> Estimate:
@@ -30,7 +31,8 @@ def kid(
 
     With `subsets=0` every pair of samples counts once (the U-statistic) and the interval comes from its own variance.
     With `subsets=100` it is the mean over random subsets that most papers report; draws repeat across subsets, so their
-    spread is not a standard error, and none is given.
+    spread is not a standard error, and none is given. `shrink` cuts subsets to the smaller set where it has fewer
+    samples, which changes the spread but not the expectation.
 
     >>> import torch
     >>> def features(*rows):
@@ -46,11 +48,14 @@ def kid(
         found = mmd2(real.rows, fake.rows, polynomial(degree))
         return normal_interval(found.value, found.error, "interval of the population value, U-statistic variance")
     least = min(real.count, fake.count)
+    if shrink:
+        subset_size = min(subset_size, least)
     if subset_size < 2:
         raise GanevalError(f"kid: subset_size is {subset_size}, expected 2 or more: raise kid.subset_size")
     if subset_size > least:
         raise GanevalError(
-            f"kid: subset_size is {subset_size}, but a set has only {least} samples: lower kid.subset_size"
+            f"kid: subset_size is {subset_size}, but a set has only {least} samples: lower kid.subset_size "
+            "or set kid.shrink=true"
         )
     values = []
     for _ in range(subsets):
