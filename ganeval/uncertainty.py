@@ -50,6 +50,19 @@ def accuracy_interval(right: tuple[float, float], of: tuple[int, int], method: s
     return within(normal_interval(value, error, method, level), 0.0, 1.0)
 
 
+def share_interval(hits: int, of: int, method: str, level: float = 0.95) -> Estimate:
+    """A share, `hits` out of `of` independent trials, with Wilson's interval (1927), which stays within [0, 1].
+
+    >>> estimate = share_interval(9, 10, "example")
+    >>> estimate.value, round(estimate.low, 4), round(estimate.high, 4)
+    (0.9, 0.5958, 0.9821)
+    """
+    z, share = float(norm.ppf((1 + level) / 2)), hits / of
+    middle = (share + z**2 / (2 * of)) / (1 + z**2 / of)
+    reach = z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2) / (1 + z**2 / of)
+    return Estimate(share, max(0.0, middle - reach), min(1.0, middle + reach), f"{level:.0%} {method}")
+
+
 def within(estimate: Estimate, least: float, most: float) -> Estimate:
     """The estimate with its interval cut to the values that are possible."""
     low = None if estimate.low is None else min(max(estimate.low, least), most)

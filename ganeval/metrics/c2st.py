@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from ganeval.errors import GanevalError
 from ganeval.linalg import ordered
+from ganeval.linear_classifier import confusion, fitted
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
@@ -32,23 +30,12 @@ def c2st(
         raise GanevalError(f"c2st.folds is {folds}: at least 2 are needed to classify samples that were not fitted")
     for summary in (real, fake):
         summary.require(2 * folds, f"c2st with {folds} folds")
-    samples = [ordered(summary.rows).numpy() for summary in (real, fake)]
+    samples = [ordered(summary.rows) for summary in (real, fake)]
     parts = [np.array_split(rng.permutation(len(rows)), folds) for rows in samples]
-    right = [0.0, 0.0]
+    table = np.zeros((2, 2), np.int64)
     for fold in range(folds):
-        model = _fitted([np.delete(rows, part[fold], 0) for rows, part in zip(samples, parts)], inverse_penalty)
-        for label, (rows, part) in enumerate(zip(samples, parts)):
-            right[label] += float(np.sum(model.predict(rows[part[fold]]) == label))
+        own = [np.isin(np.arange(len(rows)), part[fold]) for rows, part in zip(samples, parts)]
+        model = fitted([rows[~part] for rows, part in zip(samples, own)], inverse_penalty, balanced=True)
+        table += confusion(model, [rows[part] for rows, part in zip(samples, own)])
     method = f"binomial interval of the accuracy of {folds} fitted models, taken as independent; equal sets give 50%"
-    return accuracy_interval((right[0], right[1]), (real.count, fake.count), method)
-
-
-def _fitted(classes: list[NDArray[np.float32]], inverse_penalty: float) -> Any:
-    """A scaler and logistic regression fitted to rows of class 0 and class 1, each class with the same total weight."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    regression = LogisticRegression(C=inverse_penalty, class_weight="balanced", max_iter=1000, tol=1e-3)
-    labels = np.repeat([0, 1], [len(rows) for rows in classes])
-    return make_pipeline(StandardScaler(), regression).fit(np.concatenate(classes), labels)
+    return accuracy_interval((float(table[0, 0]), float(table[1, 1])), (real.count, fake.count), method)
