@@ -11,6 +11,7 @@ from scipy.stats import mannwhitneyu, norm
 from ganeval.errors import GanevalError
 from ganeval.metrics.ct import ct, mann_whitney_z
 from ganeval.metrics.mifid import cosine_distance, mifid
+from ganeval.metrics.nearest_training import nearest_training
 from ganeval.summaries import Features
 
 
@@ -112,3 +113,41 @@ def test_mifid_refuses_what_has_no_direction_and_thresholds_that_are_no_distance
         mifid(real, features(torch.zeros(20, 4)))
     with pytest.raises(GanevalError, match="between 0 and 1"):
         mifid(real, real, tau=0)
+
+
+# ---- Nearest training samples
+
+
+@pytest.mark.parametrize(("d", "percentile"), [(2, 1.0), (16, 5.0)])
+def test_new_samples_come_as_near_to_the_training_set_as_the_percentile_says(d: int, percentile: float) -> None:
+    estimates = [
+        nearest_training(features(normal(1000, d, 2 * s)), features(normal(1000, d, 2 * s + 1)), percentile=percentile)
+        for s in range(10)
+    ]
+    assert np.mean([estimate.value for estimate in estimates]) == pytest.approx(percentile / 100, rel=0.25)
+
+
+def test_the_share_of_copies_is_found_and_each_copy_is_named_with_its_original() -> None:
+    train, fake = normal(800, 16, 0), normal(500, 16, 1)
+    originals = torch.arange(100, 150)
+    fake[200:250] = train[originals] + 1e-3 * normal(50, 16, 2)
+    estimate = nearest_training(features(train), features(fake), pairs=50)
+    assert 0.1 <= estimate.value <= 0.13
+    assert estimate.low <= 0.1 <= estimate.high
+    pairs = estimate.details["pairs"]
+    assert {(pair["fake"], pair["train"]) for pair in pairs} == {(200 + i, 100 + i) for i in range(50)}
+    assert [pair["ratio"] for pair in pairs] == sorted(pair["ratio"] for pair in pairs)
+    assert pairs[0]["distance"] == pytest.approx(float((fake[pairs[0]["fake"]] - train[pairs[0]["train"]]).norm()))
+
+
+def test_training_images_that_occur_twice_neither_hide_copies_nor_divide_by_zero() -> None:
+    train = normal(200, 8, 0)
+    estimate = nearest_training(features(torch.cat([train, train])), features(torch.cat([train[:5], train[:5] + 1])))
+    assert estimate.details["threshold"] == 0
+    assert estimate.value == 0.5
+    assert all(np.isfinite(pair["ratio"]) for pair in estimate.details["pairs"])
+
+
+def test_nearest_training_refuses_what_is_no_percentile() -> None:
+    with pytest.raises(GanevalError, match=r"percentile is 101"):
+        nearest_training(features(normal(9, 2, 0)), features(normal(9, 2, 1)), percentile=101)

@@ -86,13 +86,22 @@ def test_realism_equals_its_definition_spelled_out() -> None:
     radii = np.sort(cdist(real, real), axis=1)[:, k]
     kept = radii <= np.median(radii)
     ratios = (radii[kept] / cdist(fake, real[torch.from_numpy(kept)])).max(1)
-    assert realism(features(real), features(fake), k=k) == pytest.approx(np.median(ratios), rel=1e-9)
+    estimate = realism(features(real), features(fake), k=k, listed=2)
+    assert estimate.value == pytest.approx(np.median(ratios), rel=1e-9)
+    order = np.argsort(ratios)
+    assert [item["fake"] for item in estimate.details["lowest"]] == order[:2].tolist()
+    assert [item["fake"] for item in estimate.details["highest"]] == order[:-3:-1].tolist()
+    assert estimate.details["lowest"][0]["realism"] == pytest.approx(min(ratios), rel=1e-6)
 
 
 def test_realism_of_copies_is_refused_in_words_and_a_few_copies_are_not() -> None:
     real = normal(50, 4, 0)
     few = torch.cat([real[:10], normal(40, 4, 1)])
-    assert np.isfinite(realism(features(real), features(few)))
+    estimate = realism(features(real), features(few))
+    assert np.isfinite(estimate.value)
+    radii = features(real).radii(3)
+    assert estimate.details["copies"] == int((radii[:10] <= radii.quantile(0.5)).sum())
+    assert all(np.isfinite(item["realism"]) for item in estimate.details["highest"])  # JSON has no infinity
     with pytest.raises(GanevalError, match="exact copies"):
         realism(features(real), features(real.clone()))
 
