@@ -18,9 +18,10 @@ from ganeval.cache import Cache, Entry
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap
 from ganeval.extractors.extractor import Extractor
-from ganeval.images import FeatureSource, ImageSource
+from ganeval.images import FeatureSource, ImageSource, Opened, StatisticsSource
+from ganeval.images.statistics import Statistics
 from ganeval.metrics.metric import Metric, checked
-from ganeval.summaries import Features, Labelled, Summary
+from ganeval.summaries import Features, GivenMoments, Labelled, Moments, Summary
 from ganeval.uncertainty import Estimate
 
 T = TypeVar("T")
@@ -68,16 +69,16 @@ class Pass:
 
 @dataclass(frozen=True)
 class Result:
-    """One request answered: the estimate, the samples that entered per image set, and the seconds it took."""
+    """One request answered: the estimate, the samples behind it per image set (None: not known), and the seconds."""
 
     request: Request
     estimate: Estimate
-    counts: Mapping[str, int]
+    counts: Mapping[str, int | None]
     seconds: float
 
 
 def evaluate(
-    sets: Mapping[str, ImageSource | FeatureSource],
+    sets: Mapping[str, Opened],
     requests: Sequence[Request],
     run: Pass,
     *,
@@ -130,7 +131,7 @@ class _Found:
         return Labelled.of(stored, labels)
 
 
-def _labels(source: ImageSource | FeatureSource) -> Tensor | None:
+def _labels(source: Opened) -> Tensor | None:
     labels = getattr(source, "labels", None)
     return None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
 
@@ -151,10 +152,13 @@ def _stored(kind: type[Summary]) -> type[Summary]:
     return Features if kind is Labelled else kind
 
 
-def summarise(name: str, source: ImageSource | FeatureSource, wanted: set[Want], run: Pass) -> dict[Want, Summary]:
+def summarise(name: str, source: Opened, wanted: set[Want], run: Pass) -> dict[Want, Summary]:
     """One pass over one image set. What the cache holds is not computed again; what was begun is continued."""
     if isinstance(source, FeatureSource):
         return {want: _whole(want[1], source) for want in wanted}
+    if isinstance(source, StatisticsSource):
+        assert all(kind is Moments for _, kind in wanted), "see statistics_fit.require_fit"
+        return {(tap, kind): given_moments(source.at(str(tap)), len(source)) for tap, kind in wanted}
     cache = run.cache if source.cacheable else None
     entries = {want: _entry(cache, source, want, run.extractors) for want in wanted}
     missing = {want: entry for want, entry in entries.items() if entry.position < len(source)}
@@ -167,6 +171,11 @@ def summarise(name: str, source: ImageSource | FeatureSource, wanted: set[Want],
         _extract(name, source, missing, positions.pop(), run)
     source.skipped[:] = next((e.skipped for e in entries.values() if e.skipped), source.skipped)
     return {want: entry.summary for want, entry in entries.items()}
+
+
+def given_moments(statistics: Statistics, count: int = 0) -> GivenMoments:
+    """Statistics as a summary; count 0 where it is not known."""
+    return GivenMoments(torch.from_numpy(statistics.mean), torch.from_numpy(statistics.covariance), count)
 
 
 def _whole(kind: type[Summary], source: FeatureSource) -> Summary:
@@ -309,7 +318,7 @@ def _compute(request: Request, found: _Found, seed: int) -> Result:
             f"{metric.name}: image sets have features of different widths {widths}: use one network for all"
         )
     estimate = checked(metric, metric.function(**inputs, **options))
-    counts = {name: summary.count for name, summary in inputs.items()}
+    counts = {name: summary.count or None for name, summary in inputs.items()}
     return Result(request, estimate, counts, time.perf_counter() - started)
 
 
