@@ -25,14 +25,15 @@ class ImageSetRecord(_Record):
 
     name: str
     fingerprint: str
-    count: int
+    count: int | None
     skipped: list[str] = Field(default_factory=list)
 
 
 class Score(_Record):
     """One number: `value` with `low` and `high` (None where no interval is known) and the `method` behind them.
 
-    `details` is what the metric found per class, per sample or per level, where it says more than one number.
+    `details` is what the metric found per class, per sample or per level, where it says more than one number. `counts`
+    are the samples behind it per image set, None where statistics came without a count.
     """
 
     metric: str
@@ -42,7 +43,7 @@ class Score(_Record):
     high: float | None = None
     method: str = "point estimate"
     better: Literal["lower", "higher", "neither"] = "lower"
-    counts: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, int | None] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     details: dict[str, Any] = Field(default_factory=dict)
 

@@ -14,12 +14,13 @@ from ganeval.engine import GIVEN, Pass, Request, Result, Watch, evaluate
 from ganeval.errors import GanevalError, unknown
 from ganeval.extractors import Tap, load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
-from ganeval.images import FeatureSource, ImageSource, Opening, open_images
+from ganeval.images import FeatureSource, ImageSource, Opened, Opening, StatisticsSource, open_images
 from ganeval.metrics.metric import DEFAULT_TAP, Metric, get
 from ganeval.options import parse_options
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard, environment
+from ganeval.statistics_fit import require_fit
 
-Source = ImageSource | FeatureSource
+Source: TypeAlias = Opened
 
 SUITES: Mapping[str, tuple[str, ...]] = {
     "quick": ("fd", "kid"),
@@ -39,7 +40,7 @@ class Job:
         options: "metric.option" -> value.
         num_samples: this many generated images, and at most as many of the reference and the held-out set, drawn by
             `seed`. None takes all. The training set is always taken whole: a copy of an image left out would go unseen.
-        reference_samples: overrides `num_samples` for the reference and the held-out set.
+        reference_samples: overrides `num_samples` for the reference and the held-out set. Statistics are taken whole.
     """
 
     fake: str
@@ -99,6 +100,7 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
         if name not in networks:
             networks[name] = load_extractor(name, weights=job.weights, device=device, precision=job.precision)
     used = {name: networks[name] for name in names}
+    require_fit(sources, requests, used)
     run = Pass(used, job.batch_size, cache.Cache(cache.folder()) if job.cached else None, watch)
     opened = time.perf_counter()
     results, seconds = evaluate(sources, requests, run, seed=job.seed)
@@ -118,14 +120,14 @@ def open_sources(job: Job) -> dict[str, Source]:
     most = job.reference_samples or job.num_samples
     places = {"real": (job.reference, most), "train": (job.train, None), "heldout": (job.heldout, most)}
     sources = {role: _at_most(place, opening, count) for role, (place, count) in places.items() if place is not None}
-    fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]))
+    fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]) or None)
     return sources | {"fake": open_images(job.fake, fakes)}
 
 
 def _at_most(place: str, opening: Opening, count: int | None) -> Source:
-    """A reference that has fewer images than the generated set is scored whole."""
+    """A reference that has fewer images than the generated set is scored whole, and so are statistics."""
     source = open_images(place, opening)
-    if count is None or len(source) <= count:
+    if count is None or len(source) <= count or isinstance(source, StatisticsSource):
         return source
     return open_images(place, replace(opening, num_samples=count))
 
@@ -151,8 +153,9 @@ def _options(given: Mapping[str, Any], metrics: list[Metric]) -> dict[str, dict[
 
 
 def _given(sources: Mapping[str, Source]) -> bool:
-    """Whether rows were computed elsewhere, which holds for all image sets or for none."""
-    kinds = {role: isinstance(source, FeatureSource) for role, source in sources.items()}
+    """Whether rows were computed elsewhere: all image sets' or none's. Statistics go with images and with rows."""
+    samples = {role: source for role, source in sources.items() if not isinstance(source, StatisticsSource)}
+    kinds = {role: isinstance(source, FeatureSource) for role, source in samples.items()}
     if any(kinds.values()) and not all(kinds.values()):
         raise GanevalError(
             f"some image sets are features ({', '.join(r for r, k in kinds.items() if k)}) and some are images: "
@@ -196,7 +199,7 @@ def _card(
     seconds: dict[str, float],
 ) -> Scorecard:
     counts = {role: count for result in results for role, count in result.counts.items()}
-    records = {role: _record(source, counts.get(role, len(source))) for role, source in sources.items()}
+    records = {role: _record(source, counts.get(role, len(source) or None)) for role, source in sources.items()}
     rest = {role: record for role, record in records.items() if role != "fake"}
     return Scorecard(
         name=job.name or records["fake"].name,
@@ -207,7 +210,7 @@ def _card(
             preset="ganeval",
             seed=job.seed,
             extractors={name: network.fingerprint for name, network in networks.items()},
-            sets={role: f"{record.count} x {record.fingerprint}" for role, record in rest.items()},
+            sets={role: f"{record.count or 'unknown'} x {record.fingerprint}" for role, record in rest.items()},
         ),
         scores=[_score(result) for result in results],
         environment=environment(str(choose_device(job.device))),
@@ -215,7 +218,7 @@ def _card(
     )
 
 
-def _record(source: Source, count: int) -> ImageSetRecord:
+def _record(source: Source, count: int | None) -> ImageSetRecord:
     skipped = list(source.skipped) if isinstance(source, ImageSource) else []
     return ImageSetRecord(name=source.name, fingerprint=source.fingerprint, count=count, skipped=skipped)
 

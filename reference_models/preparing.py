@@ -6,7 +6,7 @@ import numpy as np
 
 from ganeval import cache
 from ganeval.errors import GanevalError
-from ganeval.images import FeatureSource, ImageSource, packed
+from ganeval.images import ImageSource, Opened, packed
 from reference_models.feed import TrainingImages
 
 LOOKED_AT = 64
@@ -14,14 +14,14 @@ NEAR = 0.85
 """Squares at least this share of the next power of two are padded to it instead of being shrunk to the one below."""
 
 
-def training_images(source: ImageSource | FeatureSource, size: int | None = None) -> TrainingImages:
+def training_images(source: Opened, size: int | None = None) -> TrainingImages:
     """The images of `source` as a memory-mapped array, with the margin that brings them to a power of two.
 
     Squares just below a power of two are padded (28 -> 32); a power of two stays; anything else is cut to its central
     square and resized to the largest power of two that fits, or to `size`. Some images, evenly spread, stand for all.
     """
-    if isinstance(source, FeatureSource):
-        raise GanevalError(f"{source.name} holds feature rows: training needs images")
+    if not isinstance(source, ImageSource):
+        raise GanevalError(f"{source.name} holds features or statistics: training needs images")
     shapes = _shapes(source)
     sides = {side for _, *sides in shapes for side in sides}
     pack, margin = packing_size(sides, size)

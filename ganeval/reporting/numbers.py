@@ -60,6 +60,15 @@ def format_seconds(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def format_count(count: int | None) -> str:
+    """A number of samples; None where statistics came without it.
+
+    >>> format_count(50000), format_count(None)
+    ('50,000', 'an unknown number')
+    """
+    return "an unknown number" if count is None else f"{count:,}"
+
+
 def short(fingerprint: object) -> str:
     """The first twelve characters of a digest: enough to tell two apart.
 

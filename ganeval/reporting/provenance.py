@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ganeval.compare import Comparison, flattened, plain
-from ganeval.reporting.numbers import ARROWS, short
+from ganeval.reporting.numbers import ARROWS, format_count, short
 from ganeval.scorecard import Scorecard
 
 
@@ -58,7 +58,7 @@ def protocol_facts(card: Scorecard) -> list[tuple[str, str]]:
     """Every leaf of the protocol, then the reference, as (name, value)."""
     facts = [(name, plain(str(value))) for name, value in flattened(card.protocol)]
     reference = card.reference
-    return [*facts, ("reference", f"{plain(reference.name)}, {reference.count} images, {short(reference.fingerprint)}")]
+    return [*facts, ("reference", f"{plain(reference.name)}, {format_count(reference.count)} images, {short(reference.fingerprint)}")]
 
 
 def _protocol_line(card: Scorecard) -> str:
@@ -68,11 +68,11 @@ def _protocol_line(card: Scorecard) -> str:
         f"Protocol {plain(str(protocol.get('preset', protocol.get('name', 'unnamed'))))}",
         f"fingerprint {plain(short(protocol.get('fingerprint', 'none')))}",
         f"features {plain(features)}",
-        f"reference {plain(card.reference.name)} ({card.reference.count} images)",
+        f"reference {plain(card.reference.name)} ({format_count(card.reference.count)} images)",
     ]
     seed = [f"seed {plain(str(protocol['seed']))}"] if "seed" in protocol else []
     return ", ".join([*parts, *seed]) + "."
 
 
-def _counts(counts: Iterable[int]) -> str:
-    return " or ".join(str(count) for count in sorted(set(counts)))
+def _counts(counts: Iterable[int | None]) -> str:
+    return " or ".join(format_count(count) for count in sorted(set(counts), key=lambda count: count or 0))

@@ -9,6 +9,7 @@ from ganeval.files import replacing
 from ganeval.images import ImageSource
 from ganeval.images.grid import grid, png, thumbnails
 from ganeval.reporting.flags import flags
+from ganeval.reporting.numbers import format_count
 from ganeval.reporting.report import Grid, Report
 from ganeval.reporting.write import write_report
 from ganeval.scoring import Scored
@@ -31,7 +32,8 @@ def write_scored(scored: Scored, folder: Path) -> None:
         save_sheet(grids[0].png, folder)
     report = Report(
         title=card.name,
-        lead=f"{card.fake.count:,} samples of {card.name} against {card.reference.count:,} of {card.reference.name}.",
+        lead=f"{format_count(card.fake.count).capitalize()} samples of {card.name} against "
+        f"{format_count(card.reference.count)} of {card.reference.name}.",
         comparison=compare([card]),
         grids=grids,
         flags=flags(card, card.name),
