@@ -1,7 +1,7 @@
 """Feature extractors: uint8 images in, float32 rows per named layer out. One file each, found without an index."""
 
 from ganeval.extractors.extractor import Extractor, Precision, Setup
-from ganeval.extractors.registry import Entry, Tap, extractor, known_extractors, load_extractor, parse_tap
+from ganeval.extractors.registry import Entry, Tap, extractor, known_extractors, load_extractor, parse_tap, takes_pairs
 
 __all__ = [
     "Entry",
@@ -13,4 +13,5 @@ __all__ = [
     "known_extractors",
     "load_extractor",
     "parse_tap",
+    "takes_pairs",
 ]

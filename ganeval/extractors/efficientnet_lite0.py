@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ganeval.extractors.networks.classifier import Classifier
 
 NAME = "efficientnet_lite0"
+MEAN, STD = (127.0,) * 3, (128.0,) * 3
+"""Of each channel, in units of 0..255."""
 
 
 @extractor(
@@ -47,18 +49,25 @@ def load_224(setup: Setup) -> Classifier:
 
 
 def _at(size: int, name: str, setup: Setup) -> Classifier:
+    from ganeval.extractors.networks.classifier import Classifier, Preprocessing
+
+    network, weights = folded_network(setup)
+    preprocessing = Preprocessing((size, size), mean=MEAN, std=STD)
+    return Classifier(name, network, preprocessing, setup, weights)
+
+
+def folded_network(setup: Setup) -> tuple[Module, str]:
+    """The network on the CPU, batch norms folded, and the fingerprint of its weights."""
     import timm
 
-    from ganeval.extractors.networks.classifier import Classifier, Preprocessing
     from ganeval.extractors.networks.folding import fold_batch_norms
 
     located = _locate(setup)
     with torch.random.fork_rng(devices=[]):  # draws weights, which are replaced
-        network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+        network: Module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     load_in_order(network, read_state(located.path), located.path)
     fold_batch_norms(network)
-    preprocessing = Preprocessing((size, size), mean=(127.0,) * 3, std=(128.0,) * 3)
-    return Classifier(name, network, preprocessing, setup, located.fingerprint)
+    return network, located.fingerprint
 
 
 def _locate(setup: Setup) -> Located:

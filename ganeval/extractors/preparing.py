@@ -52,10 +52,14 @@ def halves(pairs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class OneSize:
-    """Remembers the size of the first images; later ones must have it too, or their rows could not be compared."""
+    """Remembers the size of the first images; later ones must have it too, or their rows could not be compared.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    Attributes:
+        instead: what a user with images of several sizes could do besides resizing them.
+    """
+
+    def __init__(self, name: str, instead: str = "compare pixels at a common size with pixels:16, say") -> None:
+        self.name, self.instead = name, instead
         self.size: tuple[int, int] | None = None
 
     def check(self, images: Images) -> None:
@@ -65,7 +69,7 @@ class OneSize:
         if got != self.size:
             raise ImageError(
                 f"{self.name} takes images of one size, got {got[0]}x{got[1]} after {self.size[0]}x{self.size[1]}: "
-                f"resize them first, or compare pixels at a common size with pixels:{min(*got, *self.size)}"
+                f"resize them first, or {self.instead}"
             )
 
 

@@ -47,6 +47,19 @@ def random_vgg16_weights(path: Path, seed: int = 0, *, narrower: int = 1) -> Pat
     return path
 
 
+def random_squeezenet_weights(path: Path, seed: int = 0) -> Path:
+    """Write random weights of torchvision's SqueezeNet 1.1 (5 MB), the smallest under LPIPS, to `path`; return it."""
+    from torchvision.models import squeezenet1_1
+
+    with torch.device("meta"):
+        network = squeezenet1_1(weights=None)
+    rng = torch.Generator().manual_seed(seed)
+    drawn = {name: _drawn(torch.empty(value.shape), rng) for name, value in network.state_dict().items()}
+    with replacing(path) as temporary:
+        torch.save(drawn, temporary)
+    return path
+
+
 def _drawn(value: Tensor, rng: torch.Generator) -> Tensor:
     """He-normal weights, and biases around 0 that are small beside what they are added to."""
     inputs = value[0].numel() if value.ndim > 1 else 200

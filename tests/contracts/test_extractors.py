@@ -17,8 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganeval.errors import GanevalError, ImageError
-from ganeval.extractors import Extractor, known_extractors, load_extractor, parse_tap
-from ganeval.testing.random_weights import random_inception_weights, random_vgg16_weights
+from ganeval.extractors import Extractor, Tap, known_extractors, load_extractor, parse_tap, takes_pairs
+from ganeval.testing.random_weights import (
+    random_inception_weights,
+    random_squeezenet_weights,
+    random_vgg16_weights,
+)
 from reference_models.feed import TrainingImages
 from reference_models.registry import make_recipe
 from reference_models.trainer import TrainOptions, train
@@ -26,7 +30,7 @@ from reference_models.trainer import TrainOptions, train
 TIMM = "timm:test_resnet.r160_in1k"
 COUNT = 64
 KNOWN = known_extractors()
-ONE_SIZE = {"module"}  # the user's callable decides on its input's size
+ONE_SIZE = {"module", "lpips", "ms_ssim"}  # the user's callable decides; a resize would change what is measured
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,8 @@ def example(name: str, folder: Path) -> tuple[str, Mapping[str, Path]]:
         return name, {name: random_inception_weights(folder / "inception.pth")}
     if name == "vgg16":
         return name, {name: random_vgg16_weights(folder / "vgg16.pth", narrower=16)}
+    if name == "lpips":
+        return "lpips:squeeze", {"squeezenet1_1": random_squeezenet_weights(folder / "squeezenet.pth")}
     if name == "timm":
         with torch.random.fork_rng(devices=[]):
             save_file(timm.create_model(TIMM[5:], pretrained=False).state_dict(), folder / "timm.safetensors")
@@ -75,6 +81,17 @@ def noise(count: int, channels: int = 3, height: int = 32, width: int = 32) -> T
     return coarse.repeat_interleave(4, 2).repeat_interleave(4, 3)
 
 
+def of_pairs(extractor: Extractor) -> bool:
+    return takes_pairs(Tap(extractor.name, extractor.default))
+
+
+def given(extractor: Extractor, count: int, channels: int = 3, height: int = 32, width: int = 32) -> Tensor:
+    """What this extractor takes: images, or pairs of an image and a blend of it with the next."""
+    images = noise(count + 1, channels, height, width)
+    blend = images[1:] // 3 + images[:-1] // 3 * 2
+    return torch.cat([images[:-1], blend], 1) if of_pairs(extractor) else images[:-1]
+
+
 def deep(extractor: Extractor) -> set[str]:
     return set(extractor.widths)
 
@@ -88,7 +105,7 @@ def assert_rows_close(got: Tensor, expected: Tensor, what: str) -> None:
 
 def test_rows_are_float32_on_the_cpu_and_as_wide_as_promised(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
-    rows = extractor(noise(2), deep(extractor))
+    rows = extractor(given(extractor, 2), deep(extractor))
     assert set(rows) == deep(extractor)
     for layer, values in rows.items():
         assert values.dtype == torch.float32
@@ -111,7 +128,7 @@ def test_what_is_registered_is_what_is_there(loaded: tuple[str, Extractor]) -> N
 def test_rows_do_not_depend_on_the_batch(loaded: tuple[str, Extractor]) -> None:
     """In batches of 1, 7 and all. Inception, at 11 GFLOP an image, is held to it on fewer images."""
     name, extractor = loaded
-    images = noise(9 if name == "inception" else COUNT)
+    images = given(extractor, 9 if name == "inception" else COUNT)
     prepared = extractor.prepare(images)
     whole = extractor.forward(prepared, {extractor.default})[extractor.default]
     for size in (1, 7):
@@ -124,10 +141,10 @@ def test_rows_do_not_depend_on_the_batch(loaded: tuple[str, Extractor]) -> None:
 
 def test_grey_is_repeated_rgb(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
-    grey = noise(2, channels=1)
+    grey = given(extractor, 2, channels=1)
     assert_rows_close(
         extractor.prepare(grey).flatten(1).float(),
-        extractor.prepare(grey.expand(-1, 3, -1, -1)).flatten(1).float(),
+        extractor.prepare(grey.repeat_interleave(3, 1)).flatten(1).float(),
         "grey against RGB",
     )
 
@@ -135,12 +152,20 @@ def test_grey_is_repeated_rgb(loaded: tuple[str, Extractor]) -> None:
 def test_images_must_be_uint8(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
     with pytest.raises(ImageError, match="uint8"):
-        extractor.prepare(noise(2).float() / 255)
+        extractor.prepare(given(extractor, 2).to(torch.float64 if of_pairs(extractor) else torch.float32))
+
+
+def test_pairs_may_be_floats_of_the_same_range(loaded: tuple[str, Extractor]) -> None:
+    _, extractor = loaded
+    if not of_pairs(extractor):
+        pytest.skip("for images before they are rounded, as a path length needs them")
+    images = given(extractor, 2)
+    assert torch.equal(extractor.prepare(images.float()), extractor.prepare(images))
 
 
 def test_a_layer_alone_is_the_layer_among_all(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
-    prepared = extractor.prepare(noise(2))
+    prepared = extractor.prepare(given(extractor, 2))
     together = extractor.forward(prepared, deep(extractor))
     for layer, values in together.items():
         alone = extractor.forward(prepared, {layer})
@@ -150,7 +175,7 @@ def test_a_layer_alone_is_the_layer_among_all(loaded: tuple[str, Extractor]) -> 
 
 def test_the_same_images_give_the_same_rows(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
-    images = noise(2)
+    images = given(extractor, 2)
     before = images.clone()
     first, second = (extractor(images, {extractor.default})[extractor.default] for _ in range(2))
     assert torch.equal(first, second)
@@ -159,7 +184,7 @@ def test_the_same_images_give_the_same_rows(loaded: tuple[str, Extractor]) -> No
 
 def test_different_images_give_different_rows(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
-    rows = extractor(noise(2), {extractor.default})[extractor.default]
+    rows = extractor(given(extractor, 2), {extractor.default})[extractor.default]
     assert not torch.equal(rows[0], rows[1])
 
 
@@ -167,9 +192,9 @@ def test_images_of_two_sizes_share_a_batch(loaded: tuple[str, Extractor]) -> Non
     name, extractor = loaded
     if name in ONE_SIZE:
         with pytest.raises(ImageError, match="one size"):
-            extractor.prepare(noise(1, height=48, width=40))
+            extractor.prepare(given(extractor, 1, height=48, width=40))
         return
-    sizes = [noise(1), noise(1, height=48, width=40)]
+    sizes = [given(extractor, 1), given(extractor, 1, height=48, width=40)]
     apart = torch.cat([extractor(images, {extractor.default})[extractor.default] for images in sizes])
     together = extractor.forward(torch.cat([extractor.prepare(images) for images in sizes]), {extractor.default})
     assert_rows_close(together[extractor.default], apart, "two sizes in one batch")
@@ -178,4 +203,4 @@ def test_images_of_two_sizes_share_a_batch(loaded: tuple[str, Extractor]) -> Non
 def test_an_unknown_layer_is_an_error_with_the_list(loaded: tuple[str, Extractor]) -> None:
     _, extractor = loaded
     with pytest.raises(GanevalError, match=f"unknown layer.*{extractor.default}"):
-        extractor.forward(extractor.prepare(noise(1)), {extractor.default + "x"})
+        extractor.forward(extractor.prepare(given(extractor, 1)), {extractor.default + "x"})
