@@ -94,10 +94,12 @@ class Checkpoint:
 
 
 def is_checkpoint(path: Path) -> bool:
-    """True for a run folder that holds a checkpoint, and for either file of a checkpoint."""
+    """True for a run folder that holds a checkpoint, and for either file of a checkpoint, renamed or not."""
     if path.is_dir():
         return bool(checkpoints(path))
-    return path.name.startswith("step-") and path.suffix in (".json", ".safetensors") and path.is_file()
+    if path.suffix == ".json":
+        return path.is_file() and (path.name.startswith("step-") or path.with_suffix(".safetensors").is_file())
+    return path.suffix == ".safetensors" and path.is_file()
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -151,7 +153,8 @@ def read_record(path: Path) -> tuple[Path, Record]:
     try:
         return file, Record.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise GanevalError(f"no checkpoint at {file}: name a run folder or a step-*.json file") from None
+        beside = f": weights in {path.name} need the .json file that was saved with them" if path != file else ""
+        raise GanevalError(f"no checkpoint at {file}{beside}: name a run folder or a step-*.json file") from None
     except (ValidationError, UnicodeDecodeError) as error:
         reason = _first(error) if isinstance(error, ValidationError) else "not text"
         raise GanevalError(
@@ -230,7 +233,7 @@ def render(
     chosen = [i % max(spec.classes, 1) for i in indices] if labels is None else list(labels)
     if len(chosen) != len(indices):
         raise GanevalError(f"{len(chosen)} labels for {len(indices)} samples: give one for each")
-    device = next(nets.parameters()).device
+    device = next(iter(nets.state_dict().values())).device
     inner = slice(spec.margin, spec.size - spec.margin)
     images = torch.empty(
         len(indices), spec.channels, spec.size - 2 * spec.margin, spec.size - 2 * spec.margin, dtype=torch.uint8

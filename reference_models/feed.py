@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.nn.functional import pad
 
 from ganeval.errors import GanevalError
@@ -37,6 +38,11 @@ class TrainingImages:
         if len(shape) != 4 or shape[2] != shape[3] or not len(self.pixels) or self.pixels.dtype != np.uint8:
             raise GanevalError(f"training images are {self.pixels.dtype} {shape}: expected uint8 (N, C, S, S), N > 0")
 
+    def floats(self, chosen: slice | npt.NDArray[np.int64]) -> Tensor:
+        """Some of the images, float32 (N, C, S', S') in [-1, 1], padded by the margin with -1, which is black."""
+        pixels = torch.from_numpy(np.ascontiguousarray(self.pixels[chosen])).float()
+        return pad(pixels / 127.5 - 1, [self.margin] * 4, value=-1.0)
+
     def spec(self) -> DataSpec:
         """What networks have to know of the images."""
         classes = 0 if self.labels is None else int(self.labels.max()) + 1
@@ -51,10 +57,9 @@ class Feed:
         self._order = lru_cache(maxsize=2)(self._permutation)
 
     def batch(self, draw: int) -> Batch:
-        """Batch number `draw`: floats in [-1, 1], padded by the margin with -1."""
+        """Batch number `draw`."""
         indices = self.indices(draw)
-        pixels = torch.from_numpy(self.data.pixels[indices]).to(self.device, torch.float32)
-        real = pad(pixels / 127.5 - 1, [self.data.margin] * 4, value=-1.0)
+        real = self.data.floats(indices).to(self.device)
         labels = np.zeros(len(indices), np.int64) if self.data.labels is None else self.data.labels[indices]
         return Batch(
             real.contiguous(memory_format=torch.channels_last),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -88,14 +88,17 @@ class Recipe(ABC):
     """A model as a frozen dataclass of hyper-parameters whose defaults are the paper's.
 
     A recipe's file states its paper; `title` and `paper` are what `ganeval list recipes` prints; `averaged` names
-    the networks that keep a moving average; `conditional` says that `generate` heeds its labels. Options are `int` (a
-    count, at least 1), `float` (finite), `bool`, `str` or `Literal[...]`; each can be given by `--set name=value`.
+    the networks that keep a moving average; `conditional` says that `generate` heeds its labels, which the data then
+    has to have; `small` holds the options with which it learns something on two cores in minutes (`--small`). Options
+    are `int` (a count, at least 1), `float` (finite), `bool`, `str` or `Literal[...]`; each can be given by
+    `--set name=value`.
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ("G",)
     conditional: ClassVar[bool] = False
+    small: ClassVar[Mapping[str, Any]] = {}
 
     batch_size: int
 
@@ -135,3 +138,41 @@ class Recipe(ABC):
             return self.generate(nets, latents, batch.labels)
 
         return batch.once("fake", make)
+
+
+@dataclass(frozen=True)
+class Fitted(Recipe):
+    """A model that is computed from the data at once, not trained in turns: the yardsticks that are no GANs.
+
+    `batch_size` is the number of images that are read together.
+    """
+
+    averaged: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def fit(self, nets: ModuleDict, batches: Callable[[], Iterator[Tensor]], rng: torch.Generator) -> None:
+        """Set the networks' buffers and parameters.
+
+        Args:
+            batches: each call starts anew over all training images, float (N, C, S, S) in [-1, 1], in order.
+            rng: seeded, for what has to be drawn.
+        """
+
+    def turns(self) -> Sequence[Turn]:
+        """None: nothing is trained."""
+        return ()
+
+    def optimizer(self, network: str, parameters: Iterable[Parameter]) -> NoReturn:
+        """Never asked for, as no turn trains anything."""
+        raise AssertionError(f"{network} is fitted, not trained")
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A recipe that also goes the other way, from images to latents."""
+
+    def encode(self, nets: ModuleDict, images: Tensor) -> Tensor:
+        """Float (N, C, S, S) in [-1, 1] => latents as `generate` takes them, (N, ...); their mean if drawn."""
+
+    def reconstruct(self, nets: ModuleDict, images: Tensor, labels: Tensor) -> Tensor:
+        """Float (N, C, S, S) in [-1, 1] => the same images as the model remembers them."""

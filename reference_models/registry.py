@@ -30,8 +30,11 @@ def recipe_name(recipe: Recipe) -> str:
     return type(recipe).__module__.rpartition(".")[2]
 
 
-def make_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
+def make_recipe(name: str, overrides: Mapping[str, Any] | None = None, *, small: bool = False) -> Recipe:
     """The recipe with its defaults, changed by `overrides`: typed values, or text as in `--set name=value`.
+
+    Args:
+        small: start from the options for two cores instead of the paper's; `overrides` still win.
 
     Raises:
         GanevalError: no such recipe or option, or a value that the option does not take.
@@ -40,7 +43,8 @@ def make_recipe(name: str, overrides: Mapping[str, Any] | None = None) -> Recipe
         raise unknown("recipe", name, recipe_names())
     kind = _recipe_class(name)
     hints = get_type_hints(kind)
-    return kind(**parse_options(name, {field.name: hints[field.name] for field in fields(kind)}, overrides or {}))
+    options = (dict(kind.small) if small else {}) | dict(overrides or {})
+    return kind(**parse_options(name, {field.name: hints[field.name] for field in fields(kind)}, options))
 
 
 def _recipe_class(name: str) -> type[Recipe]:

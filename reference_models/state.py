@@ -56,7 +56,16 @@ def build_networks(recipe: Recipe, spec: DataSpec, seed: int, device: torch.devi
 
 
 def fresh_state(recipe: Recipe, spec: DataSpec, seed: int, device: torch.device) -> State:
-    """The state before step 0."""
+    """The state before step 0.
+
+    Raises:
+        GanevalError: the recipe needs classes and the data has none, or its optimizer refuses its options.
+    """
+    if recipe.conditional and not spec.classes:
+        raise GanevalError(
+            f"{recipe_name(recipe)} learns images by class, and these have none: use a folder with one folder per "
+            "class, arrays with labels (arr_1) or a labelled dataset:NAME"
+        )
     nets = build_networks(recipe, spec, seed, device).train()
     averages = ModuleDict({name: copy.deepcopy(nets[name]) for name in recipe.averaged})
     trained = {name for turn in recipe.turns() for name in turn.trains}

@@ -10,6 +10,8 @@ import click
 from ganeval.cli import options
 
 if TYPE_CHECKING:
+    from reference_models.feed import TrainingImages
+    from reference_models.recipe import Recipe
     from reference_models.trainer import TrainOptions
 
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run folder.")
 @click.option("--steps", type=click.IntRange(min=1), help="Iterations, over all resumptions.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time, over all resumptions.")
+@click.option("--small", is_flag=True, help="Options for two cores instead of the paper's; --set still wins.")
 @options.settings
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint in --out.")
 @click.option("--size", type=int, help="A power of two from 16 up. Default: what fits the images.")
@@ -32,9 +35,7 @@ if TYPE_CHECKING:
 @click.option("--keep-every", type=click.IntRange(min=1), help="Keep the checkpoints of every so many steps.")
 @click.option("--sample-every", type=click.IntRange(min=1), help="Steps between grids of samples.")
 @options.data_root
-def command(
-    recipe: str, data: str, out: Path, settings: tuple[str, ...], resume: bool, size: int | None, **rest: Any
-) -> None:
+def command(recipe: str, data: str, out: Path, small: bool, settings: tuple[str, ...], **rest: Any) -> None:
     """Train RECIPE (`ganeval list recipes`) on images.
 
     The run folder gets checkpoints, log.csv, TensorBoard events where tensorboard is installed, and sample grids.
@@ -42,17 +43,28 @@ def command(
     """
     from ganeval.images import Opening, open_images
     from reference_models.preparing import training_images
+    from reference_models.recipe import Fitted
     from reference_models.registry import make_recipe
-    from reference_models.trainer import TrainOptions, train
 
-    data_root = rest.pop("data_root")
-    training = TrainOptions(**{name: value for name, value in rest.items() if value is not None})
-    model = make_recipe(recipe, options.assignments(settings))
+    resume, size, data_root = rest.pop("resume"), rest.pop("size"), rest.pop("data_root")
+    model = make_recipe(recipe, options.assignments(settings), small=small)
     _check_folder(out, resume)
     images = training_images(open_images(data, Opening(data_root=data_root)), size)
-    with Display(recipe, training) as display:
-        last = train(model, images, out, training, display)
+    if isinstance(model, Fitted):
+        from reference_models.fitting import fit
+
+        last = fit(model, images, out, seed=rest["seed"])
+    else:
+        last = _train(recipe, model, images, out, rest)
     click.echo(f"{last.with_suffix('')} is the last checkpoint. See samples: ganeval sample {out} --out samples.png")
+
+
+def _train(name: str, recipe: Recipe, images: TrainingImages, out: Path, given: dict[str, Any]) -> Path:
+    from reference_models.trainer import TrainOptions, train
+
+    training = TrainOptions(**{name: value for name, value in given.items() if value is not None})
+    with Display(name, training) as display:
+        return train(recipe, images, out, training, display)
 
 
 def _check_folder(out: Path, resume: bool) -> None:

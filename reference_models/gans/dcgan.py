@@ -17,10 +17,10 @@ the same `filters` in both networks (Figure 1's generator is `filters=128`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -112,6 +112,8 @@ class DCGAN(Recipe):
 
     title: ClassVar[str] = "Deep convolutional GAN"
     paper: ClassVar[str] = "Radford et al. 2015, arXiv:1511.06434"
+    # many small steps at a higher rate get further in minutes than the paper's widths and batches, made for hours
+    small: ClassVar[Mapping[str, Any]] = {"filters": 32, "batch_size": 24, "kernel": 4, "learning_rate": 6e-4}
 
     batch_size: int = 128
     latent: int = 100

@@ -19,9 +19,9 @@ one stage per doubling from 4x4 (widths double up to 8 x `filters`); 4x4 kernels
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -65,6 +65,7 @@ class WGANGP(Recipe):
 
     title: ClassVar[str] = "Wasserstein GAN with gradient penalty"
     paper: ClassVar[str] = "Gulrajani et al. 2017, arXiv:1704.00028"
+    small: ClassVar[Mapping[str, Any]] = {"filters": 24, "batch_size": 16, "critic_steps": 2, "learning_rate": 1e-3}
 
     batch_size: int = 64
     latent: int = 128

@@ -254,3 +254,18 @@ def test_a_label_needs_a_conditional_model(data: str, tmp_path: Path, capsys: py
     assert "not conditional" in capsys.readouterr().err
     assert run("sample", tmp_path, "--out", tmp_path / "a.png") == 2
     assert "holds no checkpoint" in capsys.readouterr().err
+
+
+def test_a_fitted_recipe_is_trained_and_sampled_like_any_other(data: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run("train", "gaussian", "--data", data, "--set", "components=5", "--out", out) == 0
+    assert [path.name for path in checkpoints(out)] == ["step-00000001.json"]
+    images = generate_images(load_checkpoint(out), range(400), seed=0).double()
+    expected = torch.from_numpy(np.load(data)["arr_0"]).permute(0, 3, 1, 2).double()
+    assert (images.mean(0) - expected.mean(0)).abs().mean() < 8
+
+
+def test_small_options_give_way_to_those_that_are_set(data: str, tmp_path: Path) -> None:
+    assert run("train", "dcgan", "--data", data, "--small", *SMALL, "--steps", 1, "--out", tmp_path / "run") == 0
+    recipe = load_checkpoint(tmp_path / "run").info["options"]
+    assert (recipe["filters"], recipe["kernel"]) == (4, 4)

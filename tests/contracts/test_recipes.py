@@ -14,19 +14,29 @@ from safetensors.torch import load_file
 from ganeval.errors import GanevalError
 from reference_models.checkpoint import generate_images, load_checkpoint
 from reference_models.feed import Feed, TrainingImages
-from reference_models.recipe import DataSpec, Recipe
+from reference_models.fitting import fit
+from reference_models.recipe import DataSpec, Encoder, Fitted, Recipe
 from reference_models.registry import make_recipe, recipe_name, recipe_names, recipes
 from reference_models.seeds import seeded
 from reference_models.state import State, build_networks, fresh_state
 from reference_models.trainer import TrainOptions, take, train
 
-SMALL = {"batch_size": 4, "filters": 4, "latent": 8, "hidden": 16, "units": 8}
+TINY = {"batch_size": 4, "filters": 4, "latent": 8, "hidden": 16, "units": 8}
 CPU = torch.device("cpu")
+TRAINED = [name for name, kind in recipes().items() if not issubclass(kind, Fitted)]
 
 
-def small(name: str) -> Recipe:
+def tiny(name: str) -> Recipe:
     options = {field.name for field in fields(recipes()[name])}
-    return make_recipe(name, {option: value for option, value in SMALL.items() if option in options})
+    return make_recipe(name, {option: value for option, value in TINY.items() if option in options})
+
+
+def made(name: str, data: TrainingImages, run: Path, steps: int) -> Path:
+    """A checkpoint of the recipe, trained for `steps`, or fitted."""
+    recipe = tiny(name)
+    if isinstance(recipe, Fitted):
+        return fit(recipe, data, run)
+    return train(recipe, data, run, TrainOptions(steps=steps))
 
 
 def images(size: int = 16, channels: int = 1, margin: int = 0) -> TrainingImages:
@@ -48,6 +58,7 @@ def weights(state: State, name: str) -> dict[str, torch.Tensor]:
 
 
 every_recipe = pytest.mark.parametrize("name", recipe_names())
+every_trained = pytest.mark.parametrize("name", TRAINED)
 
 
 @every_recipe
@@ -56,23 +67,23 @@ def test_describes_itself(name: str) -> None:
     assert kind.title
     assert kind.paper
     assert kind.__doc__
-    assert recipe_name(kind()) == name
+    assert recipe_name(make_recipe(name)) == name
 
 
 @every_recipe
 @pytest.mark.parametrize(("size", "channels"), [(16, 1), (32, 3), (64, 1), (128, 3)])
 def test_builds_at_every_size(name: str, size: int, channels: int) -> None:
-    recipe, spec = small(name), DataSpec(size, channels, classes=3)
+    recipe, spec = tiny(name), DataSpec(size, channels, classes=3)
     nets = build_networks(recipe, spec, 0, CPU)
     latents = recipe.latents(2, torch.Generator().manual_seed(0))
-    made = recipe.generate(nets, latents, torch.zeros(2, dtype=torch.int64))
-    assert made.shape == (2, channels, size, size)
-    assert made.abs().max() <= 1
+    generated = recipe.generate(nets.eval(), latents, torch.zeros(2, dtype=torch.int64))
+    assert generated.shape == (2, channels, size, size)
+    assert generated.abs().max() <= 1
 
 
-@every_recipe
+@every_trained
 def test_each_turn_moves_exactly_the_networks_it_trains(name: str) -> None:
-    recipe, data = small(name), images()
+    recipe, data = tiny(name), images()
     state = fresh_state(recipe, data.spec(), 0, CPU)
     batch = Feed(data, recipe.batch_size, 0, CPU).batch(0)
     for turn in recipe.turns():
@@ -83,9 +94,9 @@ def test_each_turn_moves_exactly_the_networks_it_trains(name: str) -> None:
         assert moved == set(turn.trains), turn.name
 
 
-@every_recipe
+@every_trained
 def test_turns_name_their_terms_apart_and_reach_every_weight(name: str) -> None:
-    recipe, data = small(name), images()
+    recipe, data = tiny(name), images()
     state = fresh_state(recipe, data.spec(), 0, CPU)
     batch = Feed(data, recipe.batch_size, 0, CPU).batch(0)
     seen: list[str] = []
@@ -97,9 +108,9 @@ def test_turns_name_their_terms_apart_and_reach_every_weight(name: str) -> None:
     assert len(seen) == len(set(seen))
 
 
-@every_recipe
+@every_trained
 def test_initial_weights_are_seeded_and_leave_the_global_generator_alone(name: str) -> None:
-    recipe, spec = small(name), images().spec()
+    recipe, spec = tiny(name), images().spec()
     before = torch.get_rng_state()
     one, again, other = (build_networks(recipe, spec, seed, CPU).state_dict() for seed in (1, 1, 2))
     assert torch.equal(before, torch.get_rng_state())
@@ -107,9 +118,9 @@ def test_initial_weights_are_seeded_and_leave_the_global_generator_alone(name: s
     assert not same(one, other)
 
 
-@every_recipe
+@every_trained
 def test_resuming_is_bit_exact(name: str, tmp_path: Path) -> None:
-    recipe, data = small(name), images(32, 1, margin=2)
+    recipe, data = tiny(name), images(32, 1, margin=2)
     before = torch.get_rng_state()
     whole = train(recipe, data, tmp_path / "whole", TrainOptions(steps=6, log_every=1))
     train(recipe, data, tmp_path / "parts", TrainOptions(steps=3, log_every=1))
@@ -120,18 +131,18 @@ def test_resuming_is_bit_exact(name: str, tmp_path: Path) -> None:
     assert steps == ["step", "1", "2", "3", "4", "5", "6"]
 
 
-@every_recipe
+@every_trained
 def test_trains_in_bf16_with_weights_in_float32(name: str, tmp_path: Path) -> None:
-    last = train(small(name), images(), tmp_path, TrainOptions(steps=2, precision="bf16"))
+    last = train(tiny(name), images(), tmp_path, TrainOptions(steps=2, precision="bf16"))
     assert load_checkpoint(tmp_path).info["training"]["precision"] == "bf16"
     assert {value.dtype for value in tensors(last).values()} <= {torch.float32, torch.int64}
     with pytest.raises(GanevalError, match="another training settings"):
-        train(small(name), images(), tmp_path, TrainOptions(steps=3, precision="fp32"))
+        train(tiny(name), images(), tmp_path, TrainOptions(steps=3, precision="fp32"))
 
 
 @every_recipe
 def test_samples_depend_on_seed_and_index_alone(name: str, tmp_path: Path) -> None:
-    train(small(name), images(32, 3, margin=2), tmp_path, TrainOptions(steps=2))
+    made(name, images(32, 3, margin=2), tmp_path, 2)
     checkpoint = load_checkpoint(tmp_path)
     together = generate_images(checkpoint, range(40), seed=3)
     assert together.shape == (40, 3, 28, 28)
@@ -146,7 +157,7 @@ def test_samples_depend_on_seed_and_index_alone(name: str, tmp_path: Path) -> No
     assert not torch.equal(together, generate_images(checkpoint, range(40), seed=4))
 
 
-@every_recipe
+@every_trained
 def test_memory_does_not_grow_with_steps(name: str, tmp_path: Path) -> None:
     counts: dict[int, int] = {}
 
@@ -156,7 +167,7 @@ def test_memory_does_not_grow_with_steps(name: str, tmp_path: Path) -> None:
                 gc.collect()
                 counts[step] = sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
 
-    train(small(name), images(), tmp_path, TrainOptions(steps=12), Count())
+    train(tiny(name), images(), tmp_path, TrainOptions(steps=12), Count())
     assert counts[12] == counts[4]
 
 
@@ -168,3 +179,34 @@ def test_options_are_closed_and_typed(name: str) -> None:
         make_recipe(name, {"batch_size": "four"})
     with pytest.raises(GanevalError, match="expected a whole number from 1 up"):
         make_recipe(name, {"batch_size": "0"})
+
+
+@every_recipe
+def test_small_options_are_options(name: str) -> None:
+    assert make_recipe(name, small=True) != make_recipe(name) or not recipes()[name].small
+    assert make_recipe(name, {"batch_size": 7}, small=True).batch_size == 7
+
+
+@every_recipe
+def test_an_encoder_goes_there_and_back(name: str, tmp_path: Path) -> None:
+    recipe, data = tiny(name), images(16, 1)
+    if not isinstance(recipe, Encoder):
+        pytest.skip("no encoder")
+    nets = load_checkpoint(made(name, data, tmp_path, 2)).nets
+    real, labels = data.floats(slice(0, 5)), torch.arange(5) % 3
+    with torch.no_grad():
+        latents = recipe.encode(nets, real)
+        again = recipe.reconstruct(nets, real, labels)
+    assert latents.shape == recipe.latents(5, torch.Generator().manual_seed(0)).shape
+    assert again.shape == real.shape
+    assert again.abs().max() <= 1
+
+
+@pytest.mark.parametrize("name", [name for name, kind in recipes().items() if kind.conditional])
+def test_a_conditional_recipe_heeds_its_labels_and_needs_them(name: str, tmp_path: Path) -> None:
+    run = made(name, images(), tmp_path / "run", 2)
+    zeros, ones = (generate_images(load_checkpoint(run), range(4), 0, [label] * 4) for label in (0, 1))
+    assert not torch.equal(zeros, ones)
+    unlabelled = TrainingImages(images().pixels, None, "noise", "f", 0)
+    with pytest.raises(GanevalError, match="learns images by class"):
+        made(name, unlabelled, tmp_path / "other", 2)
