@@ -40,7 +40,7 @@ class TrainingImages:
 
     def floats(self, chosen: slice | npt.NDArray[np.int64]) -> Tensor:
         """Some of the images, float32 (N, C, S', S') in [-1, 1], padded by the margin with -1, which is black."""
-        pixels = torch.from_numpy(np.ascontiguousarray(self.pixels[chosen])).float()
+        pixels = torch.from_numpy(np.array(self.pixels[chosen])).float()
         return pad(pixels / 127.5 - 1, [self.margin] * 4, value=-1.0)
 
     def spec(self) -> DataSpec:
