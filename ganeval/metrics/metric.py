@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from torch import Tensor
+
 from ganeval.errors import GanevalError, unknown
 from ganeval.summaries import Summary
 from ganeval.uncertainty import Estimate
 
 SETS = ("real", "fake", "train", "heldout")
+PAIR_SETS = ("pairs", "random_pairs", "class_pairs", "real_pairs", "path")
+"""Derived from the sets above: (real[i], fake[i]); random pairs of `fake`, of `fake` within a class, and of `real`; and
+the images at two near points on each of many paths through a generator's latent space. Rows are one number a pair."""
 DEFAULT_TAP = "efficientnet_lite0.pool"
+_DEFAULT_NETWORKS = {False: "efficientnet_lite0", True: "efficientnet_lite0_distance"}  # for images, for pairs
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal[
@@ -34,6 +40,7 @@ class Laws:
         sees: what makes the score worse: a "shift" of the generated samples, "modes" left out of them, or both.
         copy: the value on an exact copy of the real set, where that is not the optimum.
         ordered: True where the order of the samples enters, as in splits.
+        rows: makes rows of the one layout that the metric can read out of float32 (N, 12), where not any will do.
         blind: corruptions of images that do not make the score worse step by step, though it sees a "shift"; the
             docstring's `Blind to:` says why.
     """
@@ -41,6 +48,7 @@ class Laws:
     sees: frozenset[Literal["shift", "modes"]] = frozenset({"shift"})
     copy: float | None = None
     ordered: bool = False
+    rows: Callable[[Tensor], Tensor] | None = None
     blind: frozenset[Corruption] = frozenset()
 
 
@@ -76,6 +84,11 @@ class Metric:
     family: Family
     cost: str
 
+    @property
+    def pairs(self) -> bool:
+        """Whether it reads distances of pairs of images rather than features of images."""
+        return set(self.sets) <= set(PAIR_SETS)
+
 
 def metric(
     *,
@@ -91,10 +104,10 @@ def metric(
 ) -> Callable[[F], F]:
     """Declare a pure function of summaries as a metric; the function itself stays as it is.
 
-    Positional parameters are image sets (real, fake, train, heldout) annotated with the summary they need. Keyword-only
-    parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that network,
-    naming a `layer` to that layer of any network. Where a good value lies inside the range (an accuracy of 0.5),
-    `better` says on which side of it bad generators fall.
+    Positional parameters are image sets, all of `SETS` or all of `PAIR_SETS`, annotated with the summary they need.
+    Keyword-only parameters are options, except `rng: numpy.random.Generator`. Naming a `tap` ties the metric to that
+    network, naming a `layer` to that layer of any network. Where a good value lies inside the range (an accuracy of
+    0.5), `better` says on which side of it bad generators fall.
 
     The docstring has a first line for lists, what is computed, and three paragraphs that the reference prints:
     `Formula:`, `Trust:` (where the number can be believed) and `Blind to:`; then `Toy:` with the name of one of
@@ -106,7 +119,8 @@ def metric(
         parameters = inspect.signature(function).parameters.values()
         keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name != "rng"}
         sets = {p.name: hints[p.name] for p in parameters if p.kind is not p.KEYWORD_ONLY}
-        assert set(sets) <= set(SETS), f"{function.__name__}: image sets are {SETS}, got {tuple(sets)}"
+        pairs = set(sets) <= set(PAIR_SETS)
+        assert pairs or set(sets) <= set(SETS), f"{function.__name__}: sets are {SETS} or {PAIR_SETS}, got {[*sets]}"
         function.__metric__ = Metric(  # type: ignore[attr-defined]
             name=function.__name__,
             function=function,
@@ -114,7 +128,7 @@ def metric(
             options=keywords,
             annotations=hints,
             seeded="rng" in hints,
-            tap=tap or (f"{DEFAULT_TAP.partition('.')[0]}.{layer}" if layer else DEFAULT_TAP),
+            tap=tap or (f"{_DEFAULT_NETWORKS[pairs]}.{layer}" if layer else DEFAULT_TAP),
             rebase=tap is None,
             layer=layer,
             better=better,

@@ -36,7 +36,8 @@ def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> f
     options: dict[str, Any] = dict(metric.options)
     if metric.seeded:
         options["rng"] = np.random.default_rng(0)
-    inputs = {role: summary(kind, sets[role]) for role, kind in metric.sets.items()}
+    laid_out = metric.laws.rows or (lambda data: data)
+    inputs = {role: summary(kind, laid_out(sets[role])) for role, kind in metric.sets.items()}
     return checked(metric, metric.function(**inputs, **options)).value
 
 
