@@ -70,7 +70,7 @@ class Laplacian(Extractor):
             corners = np.stack([rng.integers(level.shape[2] - SIDE + 1, size=(self.patches, 2)) for rng in rngs])
             parts.append(_cut(level.cpu(), torch.from_numpy(corners)).flatten(1))
         rows = torch.cat(parts, 1)
-        return {layer: rows for layer in layers}
+        return dict.fromkeys(layers, rows)
 
 
 def sizes(side: int) -> list[int]:

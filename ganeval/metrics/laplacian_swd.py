@@ -19,7 +19,7 @@ _PIXELS = 7 * 7
 
 def _as_patches(numbers: Tensor) -> Tensor:
     """Numbers (N, 12) as rows of 32x32 images with one patch a level, whose pixels saturate at -1 and 1."""
-    channels = numbers.clamp(-1, 1).unflatten(1, (3, 4))
+    channels = numbers.clamp(-1, 1).reshape(-1, 3, 4)
     patch = channels.repeat_interleave(13, dim=2)[:, :, :_PIXELS].flatten(1)
     return torch.cat([torch.full((len(numbers), 1), 32.0), patch, patch], 1)
 
@@ -74,7 +74,7 @@ def by_level(rows: Tensor) -> list[tuple[int, Tensor]]:
             f"laplacian_swd reads rows of the extractor laplacian, got {rows.shape[1]} columns that start with "
             f"{float(rows[0, 0]):g}: ask for it with images and without other features"
         )
-    parts = rows[:, 1:].unflatten(1, (count, -1, 3, _PIXELS))
+    parts = rows[:, 1:].reshape(len(rows), count, -1, 3, _PIXELS)
     return [(size >> level, parts[:, level]) for level in range(count)]
 
 
