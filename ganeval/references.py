@@ -21,6 +21,7 @@ from ganeval.images.statistics import SPATIAL_TAP, Origin, Statistics, checked
 from ganeval.images.statistics_store import signed
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import DEFAULT_TAP
+from ganeval.statistics_fit import require_network
 from ganeval.summaries import Moments, Summary
 
 AGREEMENT = 1e-3
@@ -118,6 +119,8 @@ def _statistics(summary: Summary, name: str) -> Statistics:
 def describe(source: StatisticsSource) -> dict[str, Any]:
     """What can be said of statistics without the images: JSON-able, for people and programs."""
     about: dict[str, Any] = {"name": source.name, "count": source.count} | _facts(source.main)
+    if source.arrays:
+        about["arrays"] = source.arrays
     if source.spatial is not None:
         about["spatial"] = _facts(source.spatial)
     about["origin"] = source.origin.model_dump(by_alias=True) if source.origin else None
@@ -147,8 +150,10 @@ def differences(source: StatisticsSource, other: StatisticsSource) -> dict[str, 
     feature units.
 
     Raises:
-        GanevalError: they are of different widths.
+        GanevalError: they are of different widths, or both say what they were made with, and differ in it.
     """
+    if other.origin and other.origin.extractor:
+        require_network(source, other.origin.extractor, other.name)
     parts = {"main": (source.main, other.main)}
     if source.spatial is not None and other.spatial is not None:
         parts["spatial"] = (source.spatial, other.spatial)
@@ -165,6 +170,11 @@ def _difference(ours: Statistics, theirs: Statistics, names: str) -> dict[str, f
         "covariance": _relative(ours.covariance, theirs.covariance),
         "frechet": float(fd(given_moments(ours), given_moments(theirs))),
     }
+
+
+def agree(found: Mapping[str, Mapping[str, float]], tolerance: float) -> bool:
+    """Whether no mean and no covariance differs by more than the tolerance; `found` is from `differences`."""
+    return all(max(part["mean"], part["covariance"]) <= tolerance for part in found.values())
 
 
 def _relative(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> float:

@@ -32,11 +32,11 @@ def require_fit(sources: Mapping[str, Opened], requests: Sequence[Request], netw
             _require_tap(source, tap, sources, networks)
     for (_, first), (_, second) in pairwise(given):
         if second.origin and second.origin.extractor:
-            _require_network(first, second.origin.extractor, second.name)
+            require_network(first, second.origin.extractor, second.name)
 
 
 def unanswerable(sources: Mapping[str, Opened], requests: Sequence[Request]) -> dict[str, str]:
-    """`Request.name` -> why it cannot be answered: the metric wants samples of a set of which only moments are given."""
+    """`Request.name` -> why it cannot be answered: the metric wants samples of a set, and only moments are given."""
     reasons: dict[str, str] = {}
     for role, source in sources.items():
         if isinstance(source, StatisticsSource):
@@ -61,7 +61,7 @@ def _require_tap(
     for width in _widths(sources, tap, networks):
         _require_width(source, statistics, tap, width)
     if tap.extractor in networks:
-        _require_network(source, networks[tap.extractor].fingerprint, "this run")
+        require_network(source, networks[tap.extractor].fingerprint, "this run")
 
 
 def _widths(sources: Mapping[str, Opened], tap: Tap, networks: Mapping[str, Extractor]) -> list[int]:
@@ -83,7 +83,7 @@ def _require_width(source: StatisticsSource, statistics: Statistics, tap: Tap, w
         )
 
 
-def _require_network(source: StatisticsSource, fingerprint: str, other: str) -> None:
+def require_network(source: StatisticsSource, fingerprint: str, other: str) -> None:
     """Files of other tools do not say what they were made with, and are taken at their word."""
     if source.origin is None or source.origin.extractor in ("", fingerprint):
         return

@@ -69,6 +69,7 @@ class StatisticsSource:
         main: of the features that the file is about.
         spatial: of Inception's 7x17x17 map, for sFID, where the file has them.
         origin: None for files of other tools, which do not say.
+        arrays: names of all arrays in the file.
         fingerprint: that of the image set where it is known, else of the statistics.
     """
 
@@ -76,7 +77,7 @@ class StatisticsSource:
 
     def __init__(self, name: str, main: Statistics, spatial: Statistics | None, origin: Origin | None) -> None:
         self.name, self.main, self.spatial, self.origin = name, main, spatial, origin
-        self.skipped = list[str]()
+        self.arrays = list[str]()
         self.fingerprint = origin.images if origin else digest(main, spatial)
 
     @property
@@ -166,7 +167,9 @@ def open_statistics(path: Path, name: str | None = None) -> StatisticsSource:
         raise GanevalError(
             f"{path} does not match the sha256 written in it, so it is damaged or was edited: build it again"
         )
-    return StatisticsSource(name or str(path), main, spatial, origin)
+    source = StatisticsSource(name or str(path), main, spatial, origin)
+    source.arrays = names
+    return source
 
 
 def read_origin(path: Path) -> Origin | None:

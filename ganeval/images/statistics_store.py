@@ -5,13 +5,13 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ganeval import cache
-from ganeval.errors import GanevalError, ImageError
+from ganeval.errors import GanevalError, ImageError, unknown
 from ganeval.files import replacing
 from ganeval.images.packing import with_channels
 from ganeval.images.source import ImageSource
@@ -27,8 +27,10 @@ from ganeval.images.statistics import (
     read_origin,
 )
 
-Format = Literal["ganeval", "pytorch-fid", "adm", "edm"]
-FORMATS: Mapping[Format, str] = {
+if TYPE_CHECKING:
+    from ganeval.images.opening import Opened
+
+FORMATS: Mapping[str, str] = {
     "ganeval": "mu, sigma, where they come from, and for Inception the spatial mu_s, sigma_s; pytorch-fid reads it too",
     "pytorch-fid": "mu, sigma; clean-fid keeps the same",
     "adm": "the images as arr_0 (N, H, W, 3), mu, sigma, mu_s, sigma_s, as its evaluator reads them",
@@ -38,31 +40,37 @@ _AT_ONCE = 256  # images
 
 
 def write_statistics(
-    path: Path, source: StatisticsSource, *, layout: Format = "ganeval", images: ImageSource | None = None
+    path: Path, source: StatisticsSource, *, layout: str = "ganeval", images: Opened | None = None
 ) -> None:
     """Write an `.npz` in one of `FORMATS`. `adm` holds the images themselves, too.
 
     Raises:
-        GanevalError: a name that does not end in .npz, or what the format needs is not there.
+        GanevalError: see `require_writable`; or what the format needs is not there.
         ImageError: images of different sizes, which one array cannot hold.
     """
-    if path.suffix != ".npz":
-        raise GanevalError(f"statistics are written as .npz, got {path.name}: call it {path.with_suffix('.npz').name}")
-    arrays = _arrays(source, layout)
-    if layout == "adm" and (images is None or source.spatial is None):
+    require_writable(path, layout)
+    if layout == "adm" and (not isinstance(images, ImageSource) or source.spatial is None):
         raise GanevalError(
             "the adm format holds images, and statistics of Inception's pool and spatial features: "
             "build it from images with --features inception"
         )
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        if layout == "adm" and images is not None:
+        if layout == "adm" and isinstance(images, ImageSource):
             _write_images(archive, images)
-        for key, array in arrays.items():
+        for key, array in _arrays(source, layout).items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def _arrays(source: StatisticsSource, layout: Format) -> dict[str, npt.NDArray[Any]]:
+def require_writable(path: Path, layout: str) -> None:
+    """Raise GanevalError for an unknown format, or a file name that does not end in .npz."""
+    if layout not in FORMATS:
+        raise unknown("format", layout, FORMATS)
+    if path.suffix != ".npz":
+        raise GanevalError(f"statistics are written as .npz, got {path.name}: call it {path.with_suffix('.npz').name}")
+
+
+def _arrays(source: StatisticsSource, layout: str) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = dict(zip(MAIN, (source.main.mean, source.main.covariance)))
     if layout in ("ganeval", "adm") and source.spatial is not None:
         arrays |= dict(zip(SPATIAL, (source.spatial.mean, source.spatial.covariance)))

@@ -58,7 +58,8 @@ def protocol_facts(card: Scorecard) -> list[tuple[str, str]]:
     """Every leaf of the protocol, then the reference, as (name, value)."""
     facts = [(name, plain(str(value))) for name, value in flattened(card.protocol)]
     reference = card.reference
-    return [*facts, ("reference", f"{plain(reference.name)}, {format_count(reference.count)} images, {short(reference.fingerprint)}")]
+    shown = f"{plain(reference.name)}, {format_count(reference.count)} images, {short(reference.fingerprint)}"
+    return [*facts, ("reference", shown)]
 
 
 def _protocol_line(card: Scorecard) -> str:
