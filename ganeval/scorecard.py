@@ -21,12 +21,16 @@ class _Record(BaseModel):
 
 
 class ImageSetRecord(_Record):
-    """One image set as it was scored. `skipped` lists files that could not be decoded and were left out."""
+    """One image set as it was scored.
+
+    `skipped` lists files that could not be decoded and were left out, `warnings` what a generator made suspicious.
+    """
 
     name: str
     fingerprint: str
     count: int | None
     skipped: list[str] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
 
 
 class Score(_Record):

@@ -15,6 +15,8 @@ from ganeval.errors import GanevalError, unknown
 from ganeval.extractors import Tap, load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
 from ganeval.images import FeatureSource, ImageSource, Opened, Opening, StatisticsSource, open_images
+from ganeval.images.calling import USUAL, Calling
+from ganeval.images.generated import check_called
 from ganeval.metrics.metric import DEFAULT_TAP, Metric, get
 from ganeval.options import parse_options
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard, environment
@@ -41,6 +43,7 @@ class Job:
         num_samples: this many generated images, and at most as many of the reference and the held-out set, drawn by
             `seed`. None takes all. The training set is always taken whole: a copy of an image left out would go unseen.
         reference_samples: overrides `num_samples` for the reference and the held-out set. Statistics are taken whole.
+        calling: latents, classes and output range of a generator from elsewhere.
     """
 
     fake: str
@@ -60,7 +63,7 @@ class Job:
     precision: Precision = "fp32"
     weights: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path | None = None
-    latent_dim: int | None = None
+    calling: Calling = USUAL
     on_bad_image: Literal["fail", "skip"] = "fail"
     cached: bool = True
 
@@ -114,14 +117,16 @@ def open_sources(job: Job) -> dict[str, Source]:
         on_bad_image=job.on_bad_image,
         data_root=job.data_root,
         seed=job.seed,
-        latent_dim=job.latent_dim,
+        calling=job.calling,
         device=choose_device(job.device),
     )
     most = job.reference_samples or job.num_samples
     places = {"real": (job.reference, most), "train": (job.train, None), "heldout": (job.heldout, most)}
     sources = {role: _at_most(place, opening, count) for role, (place, count) in places.items() if place is not None}
     fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]) or None)
-    return sources | {"fake": open_images(job.fake, fakes)}
+    sources["fake"] = open_images(job.fake, fakes)
+    check_called(list(sources.values()), job.calling)
+    return sources
 
 
 def _at_most(place: str, opening: Opening, count: int | None) -> Source:
@@ -219,8 +224,10 @@ def _card(
 
 
 def _record(source: Source, count: int | None) -> ImageSetRecord:
-    skipped = list(source.skipped) if isinstance(source, ImageSource) else []
-    return ImageSetRecord(name=source.name, fingerprint=source.fingerprint, count=count, skipped=skipped)
+    record = ImageSetRecord(name=source.name, fingerprint=source.fingerprint, count=count)
+    if not isinstance(source, ImageSource):
+        return record
+    return record.model_copy(update={"skipped": list(source.skipped), "warnings": list(source.warnings)})
 
 
 def _score(result: Result) -> Score:

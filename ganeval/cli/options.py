@@ -26,6 +26,33 @@ weights = click.option(
 settings = click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="One option. Repeatable.")
 
 
+_CALLING = (
+    click.option("--latent-dim", metavar="N", help="Width of a generator's latents, or their shape: 100x1x1."),
+    click.option(
+        "--latent", "law", default="normal", show_default=True, help="Law: normal, uniform (-1 to 1), sphere."
+    ),
+    click.option("--truncation", type=float, metavar="PSI", help="Normal latents within [-PSI, PSI], by resampling."),
+    click.option("--num-classes", "classes", default=0, metavar="N", help="Call a generator with labels: i mod N."),
+    click.option("--output-range", default="-1,1", show_default=True, help="Of floats made: -1,1 or 0,1 or 0,255."),
+)
+
+
+def calling(command: Command) -> Command:
+    """Add the options that say how a generator from elsewhere is called; `taken_calling` reads them."""
+    for option in reversed(_CALLING):
+        command = option(command)
+    return command
+
+
+def taken_calling(arguments: dict[str, Any]) -> Any:
+    """Take the options of `calling` out of the arguments, as a `Calling`."""
+    from ganeval.images.calling import Calling, parse_shape
+
+    latent_dim = arguments.pop("latent_dim")
+    rest = {name: arguments.pop(name) for name in ("law", "truncation", "classes", "output_range")}
+    return Calling(shape=None if latent_dim is None else parse_shape(latent_dim), **rest)
+
+
 def assignments(items: Iterable[str]) -> dict[str, str]:
     """("a=1", "b=2") => {"a": "1", "b": "2"}."""
     from ganeval.options import split_assignment

@@ -1,9 +1,9 @@
-"""`ganeval sample`: images from a trained model, as a grid, an array file or a folder."""
+"""`ganeval sample`: images from a generator, as a grid, an array file or a folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,32 +12,79 @@ from ganeval.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ganeval.images import Images
+    from ganeval.images import Images, Opening
     from reference_models.checkpoint import Checkpoint
 
 _AT_ONCE = 512
 
 
 @click.command("sample")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run")
 @click.option("-n", "count", default=64, show_default=True, type=click.IntRange(min=1), help="Number of images.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A .png (grid), an .npz, or a folder.")
 @click.option("--label", type=click.IntRange(min=0), help="Class of all images, for conditional models. Default: all.")
 @click.option("--raw-weights", is_flag=True, help="The weights last trained instead of their moving average.")
+@options.calling
 @options.seed
 @options.device
-def command(run: Path, count: int, out: Path, label: int | None, raw_weights: bool, seed: int, device: str) -> None:
-    """Sample images from RUN, a run folder (its newest checkpoint) or a step-*.json file.
+def command(run: str, out: Path, label: int | None, raw_weights: bool, **arguments: Any) -> None:
+    """Sample images from RUN.
 
-    Image number i depends on the weights, the seed and i alone. The .npz holds `arr_0`, uint8 (N, H, W, C).
+    RUN is a run folder (its newest checkpoint), a checkpoint's file, or a generator from elsewhere: TorchScript (.pt,
+    .ts), torch.export (.pt2), ONNX (.onnx), or MODULE:CALLABLE, which runs that code. Image number i depends on the
+    weights, the seed and i alone. The .npz holds `arr_0`, uint8 (N, H, W, C).
     """
+    opening = _opening(**arguments)
+    made = _from_elsewhere(run, opening, label) if _is_elsewhere(run, raw_weights) else None
+    name, batches = made or _from_checkpoint(run, opening, label, average=not raw_weights)
+    _write(batches, out)
+    click.echo(f"{arguments['count']} images of {name}: {out}")
+
+
+def _opening(count: int, seed: int, device: str, **calling: Any) -> Opening:
     from ganeval.device import choose_device
+    from ganeval.images import Opening
+
+    return Opening(num_samples=count, seed=seed, device=choose_device(device), calling=options.taken_calling(calling))
+
+
+def _is_elsewhere(run: str, raw_weights: bool) -> bool:
+    from ganeval.errors import GanevalError
+    from ganeval.images.generator import is_checkpoint
+
+    path = Path(run)
+    elsewhere = path.is_file() and not is_checkpoint(path) if path.exists() else ":" in run
+    if elsewhere and raw_weights:
+        raise GanevalError(f"--raw-weights is for checkpoints of `ganeval train`: {run} has one set of weights")
+    return elsewhere
+
+
+def _from_elsewhere(run: str, opening: Opening, label: int | None) -> tuple[str, Iterator[Images]]:
+    from dataclasses import replace
+
+    from ganeval.errors import GanevalError
+    from ganeval.images import open_images
+    from ganeval.images.generated import GeneratedSource
+
+    source = open_images(run, replace(opening, calling=replace(opening.calling, label=label)))
+    if not isinstance(source, GeneratedSource):
+        raise GanevalError(
+            f"{run} is no generator: name a run of `ganeval train`, a .pt, .pt2 or .onnx file, or MODULE:CALLABLE"
+        )
+    for warning in source.warnings:
+        click.secho(warning, fg="yellow", err=True)
+    return run, source.batches(_AT_ONCE)
+
+
+def _from_checkpoint(run: str, opening: Opening, label: int | None, *, average: bool) -> tuple[str, Iterator[Images]]:
+    from ganeval.images.generated import check_called
     from reference_models.checkpoint import load_checkpoint
 
-    checkpoint = load_checkpoint(run, choose_device(device), average=not raw_weights)
+    check_called((), opening.calling)
+    checkpoint = load_checkpoint(Path(run), opening.device, average=average)
     _check_label(checkpoint, label)
-    _write(_batches(checkpoint, count, seed, label), out)
-    click.echo(f"{count} images of {checkpoint.recipe_name}, step {checkpoint.step}: {out}")
+    name = f"{checkpoint.recipe_name}, step {checkpoint.step}"
+    return name, _batches(checkpoint, opening.num_samples or 0, opening.seed, label)
 
 
 def _check_label(checkpoint: Checkpoint, label: int | None) -> None:

@@ -21,7 +21,7 @@ from ganeval.cli import options
 @options.settings
 @click.option("--num-samples", type=click.IntRange(min=2), help="Images of FAKE, and at most of REAL. Default: all.")
 @click.option("--reference-samples", type=click.IntRange(min=2), help="The same for REAL and --heldout only.")
-@click.option("--latent-dim", type=click.IntRange(min=1), help="Width of the latents of a MODULE:CALLABLE.")
+@options.calling
 @click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True)
 @options.seed
 @options.device
@@ -37,7 +37,8 @@ def command(out: Path | None, as_json: bool, **arguments: Any) -> None:
     """Score FAKE against --reference.
 
     FAKE and REAL are a folder, an archive (zip, tar), an array file (npz, npy, IDX), dataset:NAME[:SPLIT[0:500]], a
-    run folder or checkpoint, MODULE:CALLABLE (which runs that code), or features:FILE.npy.
+    run folder or checkpoint, a generator (TorchScript, .pt2, .onnx, or MODULE:CALLABLE, which runs that code), or
+    features:FILE.npy.
     """
     from ganeval.scoring import score
 
@@ -60,6 +61,7 @@ def _job(metrics: str, features: str, settings: tuple[str, ...], weights: tuple[
         options=options.assignments(settings),
         weights={name: Path(path) for name, path in options.assignments(weights).items()},
         cached=not rest.pop("no_cache"),
+        calling=options.taken_calling(rest),
         **rest,
     )
 

@@ -13,7 +13,7 @@ from ganeval.errors import GanevalError
 from ganeval.extractors.extractor import Extractor, Setup
 from ganeval.extractors.preparing import OneSize, checked, rgb
 from ganeval.extractors.registry import extractor
-from ganeval.images.generator import import_callable
+from ganeval.images.callables import import_callable
 from ganeval.images.source import Images
 
 

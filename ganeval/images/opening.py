@@ -11,8 +11,11 @@ import numpy as np
 import torch
 
 from ganeval.errors import GanevalError
+from ganeval.images.archive import SUFFIXES as TORCH_SUFFIXES
+from ganeval.images.archive import read_archive
 from ganeval.images.archives import TAR_SUFFIXES, open_tar, open_zip
 from ganeval.images.arrays import is_idx, open_idx, open_npy, open_npz
+from ganeval.images.calling import USUAL, Calling
 from ganeval.images.encoded import OnBadImage, open_folder
 from ganeval.images.features import FeatureSource
 from ganeval.images.source import ImageSource, Selection, Subset
@@ -26,8 +29,8 @@ POSSIBLE = """  a folder of images, searched at any depth
   an archive of images: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz
   an array file of uint8 images: .npz, .npy, or IDX (*-ubyte, *.idx, also .gz)
   dataset:NAME[:SPLIT], or a part of it: dataset:NAME:SPLIT[0:4000] (`ganeval list datasets`)
-  a run folder or a checkpoint of `ganeval train`
-  MODULE:CALLABLE, a generator of your own (needs the width of its latents)
+  a run folder or a checkpoint of `ganeval train` (step-*.json, or any .safetensors with its .json)
+  a generator: TorchScript (.pt, .ts), torch.export (.pt2), ONNX (.onnx), or MODULE:CALLABLE, which runs that code
   features:FILE.npy or .npz, feature rows (N, D) computed elsewhere
   an .npz with the statistics mu and sigma, and no images, for metrics of mean and covariance; statistics:FILE.npz
   takes those of a file that holds images as well
@@ -46,7 +49,7 @@ class Opening:
         data_root: where named data sets are looked for first, in torchvision's layout.
         num_samples: a random part of this size, drawn by `seed` and kept in order.
         seed: of that choice, and of a generator's latents.
-        latent_dim: width of the latents of a `module:callable`.
+        calling: how a generator from elsewhere is called.
         generate: how many images a generator makes where `num_samples` is None; 2000 where both are.
         device: where a generator runs.
     """
@@ -55,7 +58,7 @@ class Opening:
     data_root: Path | None = None
     num_samples: int | None = None
     seed: int = 0
-    latent_dim: int | None = None
+    calling: Calling = USUAL
     generate: int | None = None
     device: torch.device = CPU
 
@@ -79,7 +82,7 @@ def open_images(location: str | Path, opening: Opening = Opening()) -> Opened:
     if path.exists():
         return _open_path(path, opening)
     if _CALLABLE.fullmatch(text):
-        from ganeval.images.generator import open_callable
+        from ganeval.images.callables import open_callable
 
         return open_callable(text, opening)
     raise GanevalError(f"nothing found at '{text}'. An image set is one of\n{POSSIBLE}")
@@ -106,7 +109,25 @@ def _open_path(path: Path, opening: Opening) -> ImageSource | StatisticsSource:
         return open_checkpoint(path, opening)
     if path.suffix.lower() == ".npz" and path.is_file() and only_statistics(path):
         return _whole(open_statistics(path), opening)
-    return _limited(_open_files(path, opening.on_bad_image), opening)
+    return _open_program(path, opening) or _limited(_open_files(path, opening.on_bad_image), opening)
+
+
+def _open_program(path: Path, opening: Opening) -> ImageSource | None:
+    """The images of a generator from elsewhere, if `path` is named like one."""
+    if not path.is_file() or not path.name.lower().endswith((".onnx", *TORCH_SUFFIXES)):
+        return None
+    if path.name.lower().endswith(".onnx"):
+        from ganeval.images.onnx import open_onnx
+
+        return open_onnx(path, opening)
+    archive = read_archive(path)
+    if archive.kind == "exported":
+        from ganeval.images.exported import open_exported
+
+        return open_exported(path, archive, opening)
+    from ganeval.images.torchscript import open_torchscript
+
+    return open_torchscript(path, archive, opening)
 
 
 def _open_files(path: Path, on_bad_image: OnBadImage) -> ImageSource:

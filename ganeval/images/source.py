@@ -27,7 +27,9 @@ class ImageSource(ABC):
         cacheable: False where the content cannot be known without producing it (a user's callable).
         read_ahead: False where reading is computing (a generator), and would fight the network for the cores.
         labels: class index per image, (len(self),), where the set has classes.
+        classes: the names of the classes by index, where folders name them.
         skipped: files left out because they could not be decoded, filled while reading.
+        warnings: what a reader of its scores must know.
     """
 
     name: str
@@ -35,9 +37,11 @@ class ImageSource(ABC):
     cacheable: bool = True
     read_ahead: bool = True
     labels: npt.NDArray[np.int64] | None = None
+    classes: tuple[str, ...] | None = None
 
     def __init__(self) -> None:
         self.skipped: list[str] = []
+        self.warnings: list[str] = []
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -63,11 +67,12 @@ class Selection(ImageSource):
         super().__init__()
         if len(indices) == 0:
             raise ImageError(f"an empty selection of {source.name}, which has {len(source)} images")
-        self.source, self.skipped = source, source.skipped
+        self.source, self.skipped, self.warnings = source, source.skipped, source.warnings
         self.indices = indices
         self.name = source.name
         self.cacheable, self.read_ahead = source.cacheable, source.read_ahead
         self.labels = None if source.labels is None else source.labels[indices]
+        self.classes = source.classes
 
     @cached_property
     def fingerprint(self) -> str:  # type: ignore[override]

@@ -10,8 +10,13 @@ COPIED = 25.0
 
 
 def flags(card: Scorecard, name: str) -> list[Flag]:
-    """All flags of one card, shown under `name`: copied samples, files left out."""
-    return [*_copied(card, name), *_skipped(card, name)]
+    """All flags of one card, shown under `name`: copied samples, files left out, suspicious generators."""
+    return [*_copied(card, name), *_skipped(card, name), *_suspicious(card, name)]
+
+
+def _suspicious(card: Scorecard, name: str) -> list[Flag]:
+    records = (card.fake, card.reference, *card.others.values())
+    return [Flag(name, "warning", text) for record in records for text in record.warnings]
 
 
 def _copied(card: Scorecard, name: str) -> list[Flag]:
