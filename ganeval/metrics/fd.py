@@ -35,4 +35,6 @@ def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
 
 def _factor(moments: Moments, ddof: int) -> Tensor:
     factor = moments.factor()
-    return factor if ddof == 1 else factor * math.sqrt((moments.count - 1) / moments.count)
+    if ddof == 1 or not moments.count:  # a file that does not say its count was divided as its tool divides
+        return factor
+    return factor * math.sqrt((moments.count - 1) / moments.count)
