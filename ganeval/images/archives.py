@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ganeval.errors import ImageError
 from ganeval.images.decoding import MAX_BYTES
-from ganeval.images.encoded import EncodedSource, OnBadImage, class_labels, is_image_name, no_images
+from ganeval.images.encoded import EncodedSource, OnBadImage, classes_by_folder, is_image_name, no_images
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _DAMAGED = (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
@@ -98,4 +98,4 @@ def _source(
 ) -> EncodedSource:
     if not names:
         raise no_images(path)
-    return EncodedSource(str(path), names, read_bytes, labels=class_labels(names), on_bad_image=on_bad_image)
+    return EncodedSource(str(path), names, read_bytes, classes=classes_by_folder(names), on_bad_image=on_bad_image)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,7 @@ class EncodedSource(ImageSource):
         files: Sequence[str],
         read_bytes: Callable[[int], bytes],
         *,
-        labels: npt.NDArray[np.int64] | None = None,
+        classes: Classes | None = None,
         on_bad_image: OnBadImage = "fail",
     ) -> None:
         super().__init__()
@@ -46,7 +46,8 @@ class EncodedSource(ImageSource):
         self._positions = np.arange(len(files))
         if on_bad_image == "skip":
             self._leave_out_bad_files()
-        self.labels = None if labels is None else labels[self._positions]
+        if classes is not None:
+            self.classes, self.labels = classes.names, classes.labels[self._positions]
 
     def _leave_out_bad_files(self) -> None:
         good = np.array(_in_threads(self._is_readable, range(len(self.files))), dtype=bool)
@@ -115,22 +116,34 @@ def is_image_name(path: str) -> bool:
     return not hidden and os.path.splitext(parts[-1])[1].lower() in EXTENSIONS  # noqa: PTH122
 
 
-def class_labels(files: Sequence[str]) -> npt.NDArray[np.int64] | None:
-    """Class numbers from the first folder level at which the images part, names sorted; None without such a level.
+class Classes(NamedTuple):
+    """Names of classes by number, and the number of each file's class, (N,)."""
 
-    >>> class_labels(["cat/1.png", "cat/2.png", "dog/1.png"])
-    array([0, 0, 1])
-    >>> class_labels(["all/cat/1.png", "all/dog/1.png"])
-    array([0, 1])
-    >>> class_labels(["1.png", "dog/1.png"]) is None
+    names: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+
+
+def classes_by_folder(files: Sequence[str]) -> Classes | None:
+    """Classes from the first folder level at which the files part; None without such a level.
+
+    They are numbered by their sorted names, by value where all of them are numbers.
+
+    >>> classes_by_folder(["all/cat/1.png", "all/cat/2.png", "all/dog/a/1.png"])
+    Classes(names=('cat', 'dog'), labels=array([0, 0, 1]))
+    >>> classes_by_folder(["10/a.png", "9/a.png"]).names
+    ('9', '10')
+    >>> classes_by_folder(["1.png", "dog/1.png"]) is None
     True
     """
     folders = [file.split("/")[:-1] for file in files]
     shared = len(os.path.commonprefix(folders))  # noqa: RUF071 (on lists it compares folder names)
     if any(len(folder) == shared for folder in folders):
         return None
-    names = [folder[shared] for folder in folders]
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    names = sorted({folder[shared] for folder in folders})
+    if all(map(str.isdecimal, names)):
+        names.sort(key=int)
+    numbers = {name: number for number, name in enumerate(names)}
+    return Classes(tuple(names), np.array([numbers[folder[shared]] for folder in folders], dtype=np.int64))
 
 
 def no_images(where: object) -> ImageError:
@@ -147,7 +160,7 @@ def open_folder(root: Path, *, on_bad_image: OnBadImage = "fail") -> EncodedSour
     def read_bytes(position: int) -> bytes:
         return (root / files[position]).read_bytes()
 
-    return EncodedSource(str(root), files, read_bytes, labels=class_labels(files), on_bad_image=on_bad_image)
+    return EncodedSource(str(root), files, read_bytes, classes=classes_by_folder(files), on_bad_image=on_bad_image)
 
 
 def _files_below(root: Path) -> Iterable[str]:

@@ -20,7 +20,7 @@ from PIL import Image
 from ganeval.errors import GanevalError, ImageError
 from ganeval.images import ImageSource, Opening, Selection, Subset, open_images
 from ganeval.images.arrays import ArraySource
-from ganeval.images.encoded import class_labels
+from ganeval.images.encoded import classes_by_folder
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -157,11 +157,13 @@ def test_class_folders_give_labels(tmp_path: Path) -> None:
         (["b/1.png", "a/2.png"], [1, 0]),
         (["x/b/1.png", "x/a/2.png", "x/c/y/3.png"], [1, 0, 2]),
         (["ab/1.png", "ac/2.png"], [0, 1]),
+        (["10/1.png", "9/1.png", "2/1.png"], [2, 1, 0]),
+        (["10/1.png", "9/1.png", "b/1.png"], [0, 1, 2]),
     ],
 )
-def test_class_labels(files: list[str], labels: list[int] | None) -> None:
-    found = class_labels(files)
-    assert (None if found is None else found.tolist()) == labels
+def test_classes_by_folder(files: list[str], labels: list[int] | None) -> None:
+    found = classes_by_folder(files)
+    assert (None if found is None else found.labels.tolist()) == labels
 
 
 def test_order_does_not_depend_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
