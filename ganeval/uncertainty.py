@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from scipy.stats import norm
 
 
@@ -33,6 +35,17 @@ def normal_interval(value: float, standard_error: float, method: str, level: flo
     """
     reach = float(norm.ppf((1 + level) / 2)) * standard_error
     return Estimate(value, value - reach, value + reach, f"{level:.0%} {method}")
+
+
+def mean_interval(values: npt.ArrayLike, method: str, level: float = 0.95) -> Estimate:
+    """The mean of independent values, (N,) with N > 1, and its normal interval from their standard deviation.
+
+    >>> estimate = mean_interval([0.0, 2.0], "example")
+    >>> estimate.value, round(estimate.high, 2)
+    (1.0, 2.96)
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    return normal_interval(float(numbers.mean()), float(numbers.std(ddof=1)) / math.sqrt(len(numbers)), method, level)
 
 
 def accuracy_interval(right: tuple[float, float], of: tuple[int, int], method: str, level: float = 0.95) -> Estimate:

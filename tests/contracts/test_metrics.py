@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganeval.errors import GanevalError
-from ganeval.metrics.metric import Metric, checked, registered
+from ganeval.metrics.metric import PAIR_SETS, Metric, checked, registered
 from ganeval.summaries import Features, Labelled, Summary
 
 METRICS = sorted(registered().values(), key=lambda metric: metric.name)
@@ -19,6 +19,11 @@ every_metric = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: met
 
 def rows(n: int, seed: int, mean: float = 0.0) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(seed).normal(mean, 1, (n, 12)).astype(np.float32))
+
+
+def of_pairs(n: int, seed: int, mean: float = 0.0) -> torch.Tensor:
+    """What extractors of pairs give: one number between 0 and 1, larger for a larger mean."""
+    return torch.sigmoid(rows(n, seed, mean)[:, :1])
 
 
 def labels_of(data: torch.Tensor) -> torch.Tensor:
@@ -42,7 +47,14 @@ def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> f
 
 
 def some_sets(mean: float = 0.3) -> dict[str, torch.Tensor]:
-    return {"real": rows(300, 0), "fake": rows(250, 1, mean), "train": rows(280, 2), "heldout": rows(260, 3)}
+    return {
+        "real": rows(300, 0),
+        "fake": rows(250, 1, mean),
+        "train": rows(280, 2),
+        "heldout": rows(260, 3),
+        "real_pairs": of_pairs(200, 4),
+        **{name: of_pairs(150, 5, mean) for name in PAIR_SETS if name != "real_pairs"},
+    }
 
 
 @every_metric
@@ -78,9 +90,9 @@ def test_inputs_are_left_as_they_were(metric: Metric) -> None:
 
 @every_metric
 def test_a_copy_of_the_real_set_reaches_the_optimum(metric: Metric) -> None:
-    if metric.optimum is None or "real" not in metric.sets:
+    if metric.optimum is None or not {"real", "pairs"} & set(metric.sets):
         pytest.skip("no optimum on identical sets is claimed")
-    same = some_sets() | {"fake": some_sets()["real"].clone()}
+    same = some_sets() | {"fake": some_sets()["real"].clone(), "pairs": torch.zeros(300, 1)}
     # an optimum inside the range is one of the expectation: a finite copy may pass it
     expected = metric.optimum if metric.laws.copy is None else metric.laws.copy
     noise = 1e-9 if expected in metric.range else 0.35
@@ -92,7 +104,7 @@ def test_a_copy_of_the_real_set_reaches_the_optimum(metric: Metric) -> None:
 
 @every_metric
 def test_a_worse_generator_gets_a_worse_score(metric: Metric) -> None:
-    if metric.better == "neither" or "real" not in metric.sets or "shift" not in metric.laws.sees:
+    if metric.better == "neither" or not {"real", "pairs"} & set(metric.sets) or "shift" not in metric.laws.sees:
         pytest.skip("no direction against the real set is claimed")
     ladder = [compute(metric, some_sets(mean)) for mean in (0.1, 0.7, 2.0)]
     assert ladder == sorted(ladder, reverse=metric.better == "higher")
@@ -134,4 +146,4 @@ def test_the_docstring_says_what_a_reader_needs(metric: Metric) -> None:
 
 @every_metric
 def test_only_the_fake_set_is_the_generators(metric: Metric) -> None:
-    assert "fake" in metric.sets
+    assert ({"fake", *PAIR_SETS} - {"real_pairs"}) & set(metric.sets)
