@@ -20,6 +20,7 @@ from ganeval.extractors import Tap
 from ganeval.extractors.extractor import Extractor
 from ganeval.images import FeatureSource, ImageSource, Opened, StatisticsSource
 from ganeval.images.statistics import Statistics
+from ganeval.labels import labels_of, require_labels
 from ganeval.metrics.metric import Metric, checked
 from ganeval.summaries import Features, GivenMoments, Labelled, Moments, Summary
 from ganeval.uncertainty import Estimate
@@ -45,11 +46,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One metric to compute, where its features are taken, and its options by name."""
+    """One metric to compute, where its features are taken, and its options by name.
+
+    Attributes:
+        random_state: seed of a `numpy.random.RandomState` to draw from, as older tools do, to which the run's seed is
+            added; None for a generator of its own.
+    """
 
     metric: Metric
     tap: Tap
     options: Mapping[str, Any] = field(default_factory=dict)
+    random_state: int | None = None
 
     @property
     def name(self) -> str:
@@ -97,14 +104,16 @@ def evaluate(
     Raises:
         GanevalError: a metric needs an image set that is not there, has too few samples, or features are not finite.
     """
+    planned = plan(requests, sets)
+    for request in requests if skipped is None else ():
+        require_labels(request.metric, sets)
     summaries: dict[str, Mapping[Want, Summary]] = {}
     seconds: dict[str, float] = {}
-    for name, wanted in plan(requests, sets).items():
+    for name, wanted in planned.items():
         started = time.perf_counter()
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
-    labels = {name: _labels(source) for name, source in sets.items()}
-    found = _Found(summaries, labels)
+    found = _Found(summaries, sets)
     results = [_attempt(request, found, seed, skipped) for request in requests]
     return [result for result in results if result is not None], seconds
 
@@ -114,26 +123,19 @@ class _Found:
     """What the passes yielded, by image set."""
 
     summaries: Mapping[str, Mapping[Want, Summary]]
-    labels: Mapping[str, Tensor | None]
+    sources: Mapping[str, Opened]
 
-    def summary(self, name: str, tap: Tap, kind: type[Summary], metric: str) -> Summary:
+    def inputs(self, metric: Metric, tap: Tap) -> dict[str, Summary]:
+        """What the metric's function takes, by parameter."""
+        require_labels(metric, self.sources)
+        return {name: self._summary(name, tap, kind) for name, kind in metric.sets.items()}
+
+    def _summary(self, name: str, tap: Tap, kind: type[Summary]) -> Summary:
         stored = self.summaries[name][tap, _stored(kind)]
         if kind is not Labelled:
             return stored
-        labels = self.labels[name]
-        if labels is None:
-            raise GanevalError(
-                f"{metric} needs the class of each image, and the image set '{name}' has none: use a folder or an "
-                "archive with one folder per class, arrays with labels (arr_1), a labelled dataset:NAME, or a "
-                "conditional generator"
-            )
         assert isinstance(stored, Features)
-        return Labelled.of(stored, labels)
-
-
-def _labels(source: Opened) -> Tensor | None:
-    labels = getattr(source, "labels", None)
-    return None if labels is None else torch.from_numpy(np.asarray(labels, dtype=np.int64))
+        return Labelled.of(stored, labels_of(self.sources[name]))
 
 
 def plan(requests: Iterable[Request], available: Iterable[str]) -> dict[str, set[Want]]:
@@ -307,10 +309,10 @@ def _attempt(request: Request, found: _Found, seed: int, skipped: dict[str, str]
 
 def _compute(request: Request, found: _Found, seed: int) -> Result:
     metric = request.metric
-    inputs = {name: found.summary(name, request.tap, kind, metric.name) for name, kind in metric.sets.items()}
+    inputs = found.inputs(metric, request.tap)
     options = dict(request.options)
-    if metric.seeded:  # its own stream: what else is computed changes nothing
-        options["rng"] = np.random.default_rng([seed, zlib.crc32(metric.name.encode())])
+    if metric.seeded:
+        options["rng"] = _draws(request, seed)
     started = time.perf_counter()
     widths = {name: _width(summary) for name, summary in inputs.items()}
     if len(set(widths.values())) > 1:
@@ -320,6 +322,13 @@ def _compute(request: Request, found: _Found, seed: int) -> Result:
     estimate = checked(metric, metric.function(**inputs, **options))
     counts = {name: summary.count or None for name, summary in inputs.items()}
     return Result(request, estimate, counts, time.perf_counter() - started)
+
+
+def _draws(request: Request, seed: int) -> np.random.Generator | np.random.RandomState:
+    """A stream of the metric's own: what else is computed changes nothing."""
+    if request.random_state is not None:
+        return np.random.RandomState(request.random_state + seed)
+    return np.random.default_rng([seed, zlib.crc32(request.metric.name.encode())])
 
 
 def _width(summary: Summary) -> int:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ganeval import cache, protocol
 from ganeval.device import choose_device
-from ganeval.engine import GIVEN, Pass, Request, Result, Watch, evaluate
+from ganeval.engine import GIVEN, Pass, Result, Watch, evaluate
 from ganeval.errors import GanevalError, unknown
-from ganeval.extractors import Tap, load_extractor, parse_tap
+from ganeval.extractors import load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
 from ganeval.images import FeatureSource, ImageSource, Opened, Opening, StatisticsSource, open_images
 from ganeval.images.calling import USUAL, Calling
 from ganeval.images.generated import check_called
-from ganeval.metrics.metric import DEFAULT_TAP, Metric, get
-from ganeval.options import parse_options
+from ganeval.metrics.metric import get
+from ganeval.planning import chosen_options, overrides, requested
+from ganeval.presets import Preset, get_preset
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard, environment
 from ganeval.statistics_fit import require_fit
 
@@ -28,7 +30,6 @@ SUITES: Mapping[str, tuple[str, ...]] = {
     "quick": ("fd", "kid"),
     "standard": ("fd", "kid", "precision", "recall", "density", "coverage"),
 }
-INCEPTION_POOL = Tap("inception", "pool")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ class Job:
 
     Attributes:
         fake, reference, train, heldout: anything an image set can be made of, as text.
+        protocol: the tool whose numbers are wanted (`presets.PRESETS`). Features and options said here win over it.
         metrics: names; empty means the suite's, and `authpct` as well when `train` is given.
-        features: taps (`inception`, `timm:resnet18.pool`) on which every metric that allows it is computed.
+        suite: empty means what the protocol's tool reports, or `standard`.
+        features: taps (`inception`, `timm:resnet18.pool`) on which every metric that allows it is computed; empty means
+            the protocol's.
         options: "metric.option" -> value.
         num_samples: this many generated images, and at most as many of the reference and the held-out set, drawn by
             `seed`. None takes all. The training set is always taken whole: a copy of an image left out would go unseen.
@@ -51,9 +55,10 @@ class Job:
     train: str | None = None
     heldout: str | None = None
     name: str | None = None
+    protocol: str = "ganeval"
     metrics: tuple[str, ...] = ()
-    suite: str = "standard"
-    features: tuple[str, ...] = (DEFAULT_TAP,)
+    suite: str = ""
+    features: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     num_samples: int | None = None
     reference_samples: int | None = None
@@ -83,32 +88,50 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
     """Score `job.fake` against `job.reference`.
 
     Args:
-        networks: networks by name, loaded for an earlier job of the same device, precision and weights. What is missing
-            is loaded and put there.
+        networks: networks by name and resizer, loaded for an earlier job of the same device, precision and weights.
+            What is missing is loaded and put there.
 
     Raises:
         GanevalError: a name is unknown, an image set cannot be read, weights are missing, or there are too few samples.
     """
     started = time.perf_counter()
-    metrics = [get(name) for name in _names(job)]
-    options = _options(job.options, metrics)
+    preset = get_preset(job.protocol)
+    metrics = [get(name) for name in _names(job, preset)]
+    options = chosen_options(preset, metrics, job.options)
     taps = [parse_tap(text) for text in job.features]
     sources = open_sources(job)
-    given = _given(sources)
-    requests = requested(metrics, [GIVEN] if given else taps, options)
-    device = choose_device(job.device)
-    names = sorted({request.tap.extractor for request in requests} - {GIVEN.extractor})
-    networks = {} if networks is None else networks
-    for name in names:
-        if name not in networks:
-            networks[name] = load_extractor(name, weights=job.weights, device=device, precision=job.precision)
-    used = {name: networks[name] for name in names}
+    requests = requested(preset, metrics, [GIVEN] if _given(sources) else taps, options)
+    names = {request.tap.extractor for request in requests} - {GIVEN.extractor}
+    used = _networks(job, preset, names, {} if networks is None else networks)
     require_fit(sources, requests, used)
     run = Pass(used, job.batch_size, cache.Cache(cache.folder()) if job.cached else None, watch)
     opened = time.perf_counter()
     results, seconds = evaluate(sources, requests, run, seed=job.seed)
     seconds |= {"opening": opened - started, "total": time.perf_counter() - started}
-    return Scored(_card(job, sources, used, results, seconds), sources)
+    describe = partial(
+        protocol.describe,
+        preset,
+        seed=job.seed,
+        extractors={name: network.fingerprint for name, network in used.items()},
+        resizers={name: network.resizer for name, network in used.items()},
+        overrides=overrides(preset, taps, job.options, options),
+    )
+    return Scored(_card(job, sources, describe, results, seconds), sources)
+
+
+def _networks(job: Job, preset: Preset, names: Iterable[str], loaded: Networks) -> Networks:
+    """The networks of these names with the preset's resizers; `loaded` keeps them for later jobs."""
+    used: Networks = {}
+    for name in sorted(names):
+        resize = preset.resizers.get(name, "")
+        key = f"{name} {resize}".rstrip()
+        if key not in loaded:
+            device = choose_device(job.device)
+            loaded[key] = load_extractor(
+                name, weights=job.weights, device=device, precision=job.precision, resize=resize
+            )
+        used[name] = loaded[key]
+    return used
 
 
 def open_sources(job: Job) -> dict[str, Source]:
@@ -137,24 +160,13 @@ def _at_most(place: str, opening: Opening, count: int | None) -> Source:
     return open_images(place, replace(opening, num_samples=count))
 
 
-def _names(job: Job) -> tuple[str, ...]:
+def _names(job: Job, preset: Preset) -> tuple[str, ...]:
     if job.metrics:
         return tuple(dict.fromkeys(job.metrics))
-    if job.suite not in SUITES:
+    if job.suite and job.suite not in SUITES:
         raise unknown("suite", job.suite, SUITES)
-    return SUITES[job.suite] + (("authpct",) if job.train else ())
-
-
-def _options(given: Mapping[str, Any], metrics: list[Metric]) -> dict[str, dict[str, Any]]:
-    """{"kid.subsets": "100"} => {"kid": {"subsets": 100}}, with all defaults filled in."""
-    options = {metric.name: dict(metric.options) for metric in metrics}
-    for name, value in given.items():
-        owner, _, option = name.partition(".")
-        if owner not in options:
-            raise unknown("metric in --set (write metric.option=value)", owner, options)
-        declared = {key: get(owner).annotations[key] for key in options[owner]}
-        options[owner] |= parse_options(owner, declared, {option: value})
-    return options
+    suite = SUITES[job.suite] if job.suite else preset.metrics or SUITES["standard"]
+    return suite + (("authpct",) if job.train else ())
 
 
 def _given(sources: Mapping[str, Source]) -> bool:
@@ -169,37 +181,10 @@ def _given(sources: Mapping[str, Source]) -> bool:
     return all(kinds.values())
 
 
-def requested(metrics: list[Metric], taps: list[Tap], options: Mapping[str, Mapping[str, Any]]) -> list[Request]:
-    """Every metric at every tap; one tied to a network at its own only; `fd` on Inception's pool is `fid`."""
-    requests: dict[tuple[str, Tap], Request] = {}
-    for metric in metrics:
-        for tap in _taps(metric, taps):
-            proper = get("fid") if metric.name == "fd" and tap == INCEPTION_POOL else metric
-            _refuse_given(proper, taps)
-            requests[proper.name, tap] = Request(proper, tap, options.get(metric.name, {}))
-    return list(requests.values())
-
-
-def _taps(metric: Metric, named: list[Tap]) -> list[Tap]:
-    """Where a metric reads when these taps are named."""
-    if not metric.rebase:
-        return [parse_tap(metric.tap)]
-    if not metric.layer:
-        return named
-    return [tap if tap == GIVEN else parse_tap(f"{tap.extractor}.{metric.layer}") for tap in named]
-
-
-def _refuse_given(metric: Metric, taps: list[Tap]) -> None:
-    if GIVEN in taps and not metric.rebase:
-        raise GanevalError(
-            f"{metric.name} is defined on {metric.tap}, and features of an unknown network were given: ask for fd"
-        )
-
-
 def _card(
     job: Job,
     sources: Mapping[str, Source],
-    networks: Mapping[str, Extractor],
+    describe: Callable[..., dict[str, Any]],
     results: list[Result],
     seconds: dict[str, float],
 ) -> Scorecard:
@@ -211,11 +196,8 @@ def _card(
         fake=records["fake"],
         reference=records["real"],
         others={role: record for role, record in rest.items() if role != "real"},
-        protocol=protocol.describe(
-            preset="ganeval",
-            seed=job.seed,
-            extractors={name: network.fingerprint for name, network in networks.items()},
-            sets={role: f"{record.count or 'unknown'} x {record.fingerprint}" for role, record in rest.items()},
+        protocol=describe(
+            sets={role: f"{record.count or 'unknown'} x {record.fingerprint}" for role, record in rest.items()}
         ),
         scores=[_score(result) for result in results],
         environment=environment(str(choose_device(job.device))),

@@ -90,9 +90,9 @@ def _recipes() -> list[Row]:
 
 
 def _protocols() -> list[Row]:
-    from ganeval.protocol import PRESETS
+    from ganeval.presets import PRESETS, described
 
-    return [{"name": name, "what": what} for name, what in PRESETS.items()]
+    return [{"name": name, "what": preset.what, **described(preset)} for name, preset in PRESETS.items()]
 
 
 def _weights() -> list[Row]:

@@ -16,8 +16,9 @@ from ganeval.cli import options
 @click.option("--train", metavar="IMAGES", help="What the model was trained on, for metrics of memorisation.")
 @click.option("--heldout", metavar="IMAGES", help="Real images that neither training nor --reference has.")
 @click.option("--metrics", default="", metavar="NAMES", help="Comma-separated; overrides --suite.")
-@click.option("--suite", default="standard", show_default=True, help="quick, standard")
-@click.option("--features", default="efficientnet_lite0", show_default=True, metavar="TAPS", help="Comma-separated.")
+@click.option("--protocol", default="ganeval", show_default=True, metavar="NAME", help="Whose numbers: see list.")
+@click.option("--suite", default="", metavar="NAME", help="quick, standard. Default: what the protocol's tool reports.")
+@click.option("--features", default="", metavar="TAPS", help="Comma-separated. Default: the protocol's.")
 @options.settings
 @click.option("--num-samples", type=click.IntRange(min=2), help="Images of FAKE, and at most of REAL. Default: all.")
 @click.option("--reference-samples", type=click.IntRange(min=2), help="The same for REAL and --heldout only.")

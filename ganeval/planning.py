@@ -1,0 +1,88 @@
+"""From what is asked for to requests: which metric reads where, with which options, under which protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganeval.engine import GIVEN, Request
+from ganeval.errors import GanevalError, unknown
+from ganeval.extractors import Tap, parse_tap
+from ganeval.metrics.metric import Metric, get
+from ganeval.options import parse_options
+from ganeval.presets import Preset
+
+INCEPTION_POOL = Tap("inception", "pool")
+
+
+def chosen_options(preset: Preset, metrics: Sequence[Metric], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """{"kid.subsets": "100"} => {"kid": {"subsets": 100}}, the rest as the preset has it or by default.
+
+    Raises:
+        GanevalError: an option of a metric that is not computed, or that the metric does not have.
+    """
+    options = {metric.name: {**metric.options, **preset.rule(metric.name).options} for metric in metrics}
+    for name, value in given.items():
+        owner, _, option = name.partition(".")
+        if owner not in options:
+            raise unknown("metric in --set (write metric.option=value)", owner, options)
+        declared = {key: get(owner).annotations[key] for key in options[owner]}
+        options[owner] |= parse_options(owner, declared, {option: value})
+    return options
+
+
+def requested(
+    preset: Preset, metrics: Sequence[Metric], taps: Sequence[Tap], options: Mapping[str, Mapping[str, Any]]
+) -> list[Request]:
+    """Every metric at every tap, or at the preset's where none is named; one tied to a network at its own only.
+
+    `fd` on Inception's pool is `fid`.
+
+    Raises:
+        GanevalError: rows computed elsewhere, and a metric that is defined on one network.
+    """
+    requests: dict[tuple[str, Tap], Request] = {}
+    for metric in metrics:
+        _refuse_given(metric, taps)
+        for tap in _taps(metric, taps or [parse_tap(preset.tap(metric.name))]):
+            proper = get("fid") if metric.name == "fd" and tap == INCEPTION_POOL else metric
+            state = preset.rule(proper.name).random_state
+            requests[proper.name, tap] = Request(proper, tap, options.get(metric.name, {}), state)
+    return list(requests.values())
+
+
+def overrides(
+    preset: Preset, taps: Sequence[Tap], given: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What the user says against the preset: "metric.option" -> value, and the features named."""
+    said = {name: options[name.partition(".")[0]][name.partition(".")[2]] for name in given}
+    usual = {name: _usual(preset, *name.split(".", 1)) for name in said}
+    changed = {name: value for name, value in said.items() if value != usual[name]}
+    return changed | ({"features": ", ".join(map(str, taps))} if taps else {})
+
+
+def _usual(preset: Preset, metric: str, option: str) -> Any:
+    return {**get(metric).options, **preset.rule(metric).options}[option]
+
+
+def _taps(metric: Metric, named: Sequence[Tap]) -> list[Tap]:
+    """Where a metric reads when these taps are named."""
+    if not metric.rebase:
+        return _variants(parse_tap(metric.tap), named)
+    if not metric.layer:
+        return list(named)
+    return [tap if tap == GIVEN else parse_tap(f"{tap.extractor}.{metric.layer}") for tap in named]
+
+
+def _variants(own: Tap, named: Sequence[Tap]) -> list[Tap]:
+    """Of the taps named, those that are the metric's own in another variant, as `laplacian:128` is of `laplacian`."""
+    kind = own.extractor.partition(":")[0]
+    variants = [tap for tap in named if tap.extractor.partition(":")[0] == kind and tap.layer == own.layer]
+    return variants or [own]
+
+
+def _refuse_given(metric: Metric, taps: Sequence[Tap]) -> None:
+    if GIVEN in taps and not metric.rebase:
+        raise GanevalError(
+            f"{metric.name} is defined on {metric.tap}, and features of an unknown network were given: ask for fd"
+        )
