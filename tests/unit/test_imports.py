@@ -24,6 +24,8 @@ ALLOWED = {
         "ganeval.classes",
         "ganeval.linear_classifier",
         "ganeval.logits",
+        "ganeval.supports",
+        "ganeval.mixtures",
         "ganeval.errors",
         "ganeval.uncertainty",
     ),
