@@ -46,11 +46,17 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One metric to compute, where its features are taken, and its options by name."""
+    """One metric to compute, where its features are taken, and its options by name.
+
+    Attributes:
+        random_state: seed of a `numpy.random.RandomState` to draw from, as older tools do, to which the run's seed is
+            added; None for a generator of its own.
+    """
 
     metric: Metric
     tap: Tap
     options: Mapping[str, Any] = field(default_factory=dict)
+    random_state: int | None = None
 
     @property
     def name(self) -> str:
@@ -305,8 +311,8 @@ def _compute(request: Request, found: _Found, seed: int) -> Result:
     metric = request.metric
     inputs = found.inputs(metric, request.tap)
     options = dict(request.options)
-    if metric.seeded:  # its own stream: what else is computed changes nothing
-        options["rng"] = np.random.default_rng([seed, zlib.crc32(metric.name.encode())])
+    if metric.seeded:
+        options["rng"] = _draws(request, seed)
     started = time.perf_counter()
     widths = {name: _width(summary) for name, summary in inputs.items()}
     if len(set(widths.values())) > 1:
@@ -316,6 +322,13 @@ def _compute(request: Request, found: _Found, seed: int) -> Result:
     estimate = checked(metric, metric.function(**inputs, **options))
     counts = {name: summary.count or None for name, summary in inputs.items()}
     return Result(request, estimate, counts, time.perf_counter() - started)
+
+
+def _draws(request: Request, seed: int) -> np.random.Generator | np.random.RandomState:
+    """A stream of the metric's own: what else is computed changes nothing."""
+    if request.random_state is not None:
+        return np.random.RandomState(request.random_state + seed)
+    return np.random.default_rng([seed, zlib.crc32(request.metric.name.encode())])
 
 
 def _width(summary: Summary) -> int:
