@@ -12,7 +12,12 @@ from ganeval.metrics.metric import Metric, get
 from ganeval.options import parse_options
 from ganeval.presets import Preset
 
-INCEPTION_POOL = Tap("inception", "pool")
+PROPER_NAMES: Mapping[tuple[str, Tap], str] = {
+    ("fd", Tap("inception", "pool")): "fid",
+    ("fd", Tap("inception", "spatial")): "sfid",
+    ("classifier_score", Tap("inception", "logits")): "inception_score",
+}
+"""Metrics of any features that have a name of their own on these."""
 
 
 def chosen_options(preset: Preset, metrics: Sequence[Metric], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -36,7 +41,7 @@ def requested(
 ) -> list[Request]:
     """Every metric at every tap, or at the preset's where none is named; one tied to a network at its own only.
 
-    `fd` on Inception's pool is `fid`.
+    `fd` on Inception's pool is `fid`, and so on (`PROPER_NAMES`).
 
     Raises:
         GanevalError: rows computed elsewhere, and a metric that is defined on one network.
@@ -45,9 +50,10 @@ def requested(
     for metric in metrics:
         _refuse_given(metric, taps)
         for tap in _taps(metric, taps or [parse_tap(preset.tap(metric.name))]):
-            proper = get("fid") if metric.name == "fd" and tap == INCEPTION_POOL else metric
+            name = PROPER_NAMES.get((metric.name, tap))
+            proper, at = (get(name), parse_tap(get(name).tap)) if name else (metric, tap)
             state = preset.rule(proper.name).random_state
-            requests[proper.name, tap] = Request(proper, tap, options.get(metric.name, {}), state)
+            requests[proper.name, at] = Request(proper, at, options.get(metric.name, {}), state)
     return list(requests.values())
 
 
