@@ -10,13 +10,17 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.linalg import nearest
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
 
 
 @metric(
-    better="lower", range=(0, 1), optimum=None, paper="Carlini et al. 2023, arXiv:2301.13188 (the calibrated distance)"
+    better="lower",
+    range=(0, 1),
+    optimum=None,
+    paper="Carlini et al. 2023, arXiv:2301.13188 (the calibrated distance)",
+    laws=Laws(sees=frozenset()),
 )
 def nearest_training(train: Features, fake: Features, *, percentile: float = 1.0, pairs: int = 24) -> Estimate:
     """Share of generated samples closer to a training sample than all but `percentile` percent of these are among them.

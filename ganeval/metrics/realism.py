@@ -10,18 +10,26 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.linalg import squared_distances
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
 
 
-@metric(better="higher", range=(0, math.inf), optimum=None, paper="Kynkaanniemi et al. 2019, arXiv:1904.06991")
+@metric(
+    better="higher",
+    range=(0, math.inf),
+    optimum=None,
+    paper="Kynkaanniemi et al. 2019, arXiv:1904.06991",
+    laws=Laws(blind=frozenset({"blur", "occlusion", "salt_and_pepper"})),
+)
 def realism(real: Features, fake: Features, *, k: int = 3, listed: int = 10) -> Estimate:
     """Median over generated samples of max_i r_i / |y - x_i|, with r_i from x_i to its k-th real neighbour (eq. 3).
 
     As in the paper, only the half of the real samples with the smaller radii counts, since outliers have large ones.
     1 is the surface of the manifold; real samples of the same kind lie above it. The median, because the mean of a
-    ratio whose denominator can vanish says nothing. Blind to dropped modes; copies score best.
+    ratio whose denominator can vanish says nothing. Copies score best.
+
+    Blind to: dropped modes; and spoilt images whose features gather where real ones are dense.
 
     `details` name the `listed` least and most realistic samples, `fake` the index from 0, and count exact `copies`
     of the real samples that count, which are infinitely realistic and stand in no list.

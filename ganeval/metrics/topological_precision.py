@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.supports import shared_part
 
 
-@metric(better="higher", range=(0, 1), optimum=1, paper="Kim et al. 2023, arXiv:2306.08013")
+@metric(
+    better="higher",
+    range=(0, 1),
+    optimum=1,
+    paper="Kim et al. 2023, arXiv:2306.08013",
+    laws=Laws(blind=frozenset({"noise", "blur", "occlusion", "salt_and_pepper", "mixing"})),
+)
 def topological_precision(
     real: Features,
     fake: Features,
@@ -25,7 +31,10 @@ def topological_precision(
     1 - `alpha`), so that outliers of either set do not count. Features are projected on `width` random directions
     first. The kernel is a cosine; its bandwidth, as in the authors' package, the median distance to the (5 width)-th
     nearest of the samples that follow in a random order. The package draws 10 resamples, which doubles the spread over
-    seeds and adds about 0.01. Blind to dropped modes.
+    seeds and adds about 0.01.
+
+    Blind to: dropped modes; a minority of samples from elsewhere, which are noise to it; and spoilt images whose
+    features gather where real ones are dense.
 
     Raises:
         GanevalError: no generated sample stands out of the noise.
