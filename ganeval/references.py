@@ -20,7 +20,7 @@ from ganeval.images import FeatureSource, Opened, Opening, StatisticsSource, ope
 from ganeval.images.statistics import SPATIAL_TAP, Origin, Statistics, checked
 from ganeval.images.statistics_store import signed
 from ganeval.metrics.fd import fd
-from ganeval.metrics.metric import DEFAULT_TAP
+from ganeval.presets import get_preset
 from ganeval.statistics_fit import require_network
 from ganeval.summaries import Moments, Summary
 
@@ -34,12 +34,14 @@ class Making:
 
     Attributes:
         images: anything an image set can be made of, or rows of features, as text.
-        features: the tap. Inception's pool brings the spatial features of sFID with it.
+        features: the tap; empty means the protocol's. Inception's pool brings the spatial features of sFID with it.
+        protocol: the tool whose resizer is used (`presets.PRESETS`).
         name: what `ref:NAME` will find it by; that of the image set unless given.
     """
 
     images: str
-    features: str = DEFAULT_TAP
+    features: str = ""
+    protocol: str = "ganeval"
     name: str | None = None
     num_samples: int | None = None
     seed: int = 0
@@ -78,9 +80,14 @@ def make(making: Making, watch: Watch = lambda name, done, total: None) -> Made:
         return Made(images, images)
     if isinstance(images, FeatureSource):
         return Made(_summarised(making, images, GIVEN, {}, watch), images)
-    tap = parse_tap(making.features)
+    preset = get_preset(making.protocol)
+    tap = parse_tap(making.features or preset.features)
     extractor = load_extractor(
-        tap.extractor, weights=making.weights, device=choose_device(making.device), precision=making.precision
+        tap.extractor,
+        weights=making.weights,
+        device=choose_device(making.device),
+        precision=making.precision,
+        resize=preset.resizers.get(tap.extractor, ""),
     )
     return Made(_summarised(making, images, tap, {tap.extractor: extractor}, watch), images)
 
@@ -99,6 +106,7 @@ def _summarised(
         name=making.name or images.name,
         features=str(tap),
         extractor=network.fingerprint if network else "",
+        resizer=network.resizer if network else "",
         images=images.fingerprint,
         count=moments.count,
         version=__version__,

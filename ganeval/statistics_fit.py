@@ -92,5 +92,5 @@ def require_network(source: StatisticsSource, fingerprint: str, other: str) -> N
     differing = "; ".join(f"{a} there, {b} in {other}" for a, b in pairs if a != b)
     raise GanevalError(
         f"{source.name} was made in another way, so its features cannot be compared: {differing}. "
-        "Score with the same weights and settings, or build the reference again with `ganeval refs build`"
+        "Use the --weights, --precision and --protocol that it was made with, or make it again by `ganeval refs build`"
     )

@@ -12,7 +12,8 @@ from ganeval.cli import options
 as_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 
 _MAKING = (
-    click.option("--features", default="efficientnet_lite0", show_default=True, metavar="TAP", help="Where to read."),
+    click.option("--features", default="", metavar="TAP", help="Where to read. Default: the protocol's."),
+    click.option("--protocol", default="ganeval", show_default=True, metavar="TOOL", help="Whose resizer to use."),
     click.option("--num-samples", type=click.IntRange(min=2), help="A random part of the images. Default: all."),
     click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True),
     options.seed,

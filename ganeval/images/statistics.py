@@ -46,6 +46,7 @@ class Origin(BaseModel):
         name: of the image set, for people; no part of the digest.
         features: the tap, such as `inception.pool`.
         extractor: its fingerprint: weights by sha256, resizer, precision. Empty for rows computed elsewhere.
+        resizer: the resizer in words.
         images: fingerprint of the image set.
         count: its number of images.
         version: of ganeval.
@@ -56,6 +57,7 @@ class Origin(BaseModel):
     name: str
     features: str
     extractor: str
+    resizer: str
     images: str
     count: int = Field(ge=2)
     version: str
@@ -141,7 +143,8 @@ def refuse_pickle(path: Path) -> None:
     if path.suffix.lower() in (".pkl", ".pickle"):
         raise GanevalError(
             f"{path} is a pickle, which can run any code when it is read, and is never opened here. If you trust it, "
-            "write its arrays to a file that cannot: numpy.savez('reference.npz', mu=..., sigma=...)"
+            "write its arrays to a file that cannot: numpy.savez('reference.npz', mu=..., sigma=...), or export its network "
+            "as TorchScript, .pt2 or ONNX"
         )
 
 

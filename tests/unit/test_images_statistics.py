@@ -28,7 +28,7 @@ def statistics(data: Rows) -> Statistics:
 
 
 def origin(name: str = "photos", features: str = "pixels:2.flat") -> Origin:
-    return Origin(name=name, features=features, extractor="pixels/1:2", images="abc", count=60, version="0")
+    return Origin(name=name, features=features, extractor="pixels/1:2", resizer="", images="abc", count=60, version="0")
 
 
 def reference(name: str = "photos", seed: int = 0, features: str = "pixels:2.flat") -> StatisticsSource:
