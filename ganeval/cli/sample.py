@@ -72,7 +72,7 @@ def _from_elsewhere(run: str, opening: Opening, label: int | None) -> tuple[str,
             f"{run} is no generator: name a run of `ganeval train`, a .pt, .pt2 or .onnx file, or MODULE:CALLABLE"
         )
     for warning in source.warnings:
-        click.secho(warning, fg="yellow", err=True)
+        click.secho(f"{run}: {warning}", fg="yellow", err=True)
     return run, source.batches(_AT_ONCE)
 
 

@@ -133,8 +133,8 @@ class GeneratedSource(ImageSource):
             )
         self._check_company(images)
         if self._rows > 1 and (images == images[0]).all():
-            self.warnings.append(f"'{self.name}' makes one and the same image of {self._rows} different latents")
-        if warning := range_warning(made, self.name, self._calling.output_range):
+            self.warnings.append(f"makes one and the same image of {self._rows} different latents")
+        if warning := range_warning(made, self._calling.output_range):
             self.warnings.append(warning)
         self._block = 0, images
 
@@ -148,8 +148,8 @@ class GeneratedSource(ImageSource):
         if _difference(again[0], images[0]) > LEVELS:
             self.cacheable = False
             self.warnings.append(
-                f"'{self.name}' makes other images of the same latents each time: it draws noise that no seed reaches, "
-                "so scores differ from run to run"
+                "makes other images of the same latents each time: it draws noise that no seed reaches, so scores "
+                "differ from run to run"
             )
             return
         raise ImageError(

@@ -68,7 +68,7 @@ def _mend(low: float, high: float) -> str:
     return f"Is it --output-range {fitting[0]}?" if fitting else "Rescale them, or return uint8"
 
 
-def range_warning(made: Tensor, name: str, output_range: OutputRange) -> str | None:
+def range_warning(made: Tensor, output_range: OutputRange) -> str | None:
     """A warning where floats (n, C, H, W) use so little of their range that another one must be meant."""
     if made.dtype == torch.uint8:
         return None
@@ -81,6 +81,6 @@ def range_warning(made: Tensor, name: str, output_range: OutputRange) -> str | N
     if meant is None:
         return None
     return (
-        f"'{name}' returns floats from {low:.4g} to {high:.4g}, read as [{output_range.replace(',', ', ')}]: "
+        f"returns floats from {low:.4g} to {high:.4g}, read as [{output_range.replace(',', ', ')}]: "
         f"if they mean [{meant.replace(',', ', ')}], give --output-range {meant}"
     )

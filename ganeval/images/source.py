@@ -29,7 +29,7 @@ class ImageSource(ABC):
         labels: class index per image, (len(self),), where the set has classes.
         classes: the names of the classes by index, where folders name them.
         skipped: files left out because they could not be decoded, filled while reading.
-        warnings: what a reader of its scores must know.
+        warnings: what a reader of its scores must know, as what follows the set's name.
     """
 
     name: str

@@ -143,8 +143,8 @@ def refuse_pickle(path: Path) -> None:
     if path.suffix.lower() in (".pkl", ".pickle"):
         raise GanevalError(
             f"{path} is a pickle, which can run any code when it is read, and is never opened here. If you trust it, "
-            "write its arrays to a file that cannot: numpy.savez('reference.npz', mu=..., sigma=...), or export its network "
-            "as TorchScript, .pt2 or ONNX"
+            "write its arrays to a file that cannot: numpy.savez('reference.npz', mu=..., sigma=...), or export its "
+            "network as TorchScript, .pt2 or ONNX"
         )
 
 

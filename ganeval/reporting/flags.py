@@ -15,8 +15,9 @@ def flags(card: Scorecard, name: str) -> list[Flag]:
 
 
 def _suspicious(card: Scorecard, name: str) -> list[Flag]:
-    records = (card.fake, card.reference, *card.others.values())
-    return [Flag(name, "warning", text) for record in records for text in record.warnings]
+    texts = [*card.fake.warnings]
+    texts += [f"{one.name} {text}" for one in (card.reference, *card.others.values()) for text in one.warnings]
+    return [Flag(name, "warning", text) for text in texts]
 
 
 def _copied(card: Scorecard, name: str) -> list[Flag]:
