@@ -28,13 +28,8 @@ from torch.nn import ModuleDict, Parameter
 from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
+from reference_models.layers import dcgan_initialise, stage_widths, up
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
-
-
-def stage_widths(size: int, filters: int) -> list[int]:
-    """Feature maps at sizes size/2, size/4, ..., 4: D's order; G takes them backwards."""
-    stages = size.bit_length() - 3
-    return [filters * min(2**stage, 8) for stage in range(stages)]
 
 
 class Generator(nn.Module):
@@ -50,20 +45,13 @@ class Generator(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.stages = nn.Sequential(*[self.stage(i, o, kernel) for i, o in pairwise(widths)])
-        self.paint = nn.Sequential(self.up(widths[-1], spec.channels, kernel), nn.Tanh())
-        self.apply(initialise)
+        self.paint = nn.Sequential(up(widths[-1], spec.channels, kernel), nn.Tanh())
+        self.apply(dcgan_initialise)
 
     @staticmethod
-    def up(inputs: int, outputs: int, kernel: int, bias: bool = True) -> nn.Module:
-        """A fractionally strided convolution that doubles the size for every kernel width."""
-        return nn.ConvTranspose2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, kernel % 2, bias=bias)
-
-    @classmethod
-    def stage(cls, inputs: int, outputs: int, kernel: int) -> nn.Module:
+    def stage(inputs: int, outputs: int, kernel: int) -> nn.Module:
         """(N, inputs, S, S) => (N, outputs, 2S, 2S)."""
-        return nn.Sequential(
-            cls.up(inputs, outputs, kernel, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-        )
+        return nn.Sequential(up(inputs, outputs, kernel, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
     def forward(self, z: Tensor) -> Tensor:
         """z (N, L) => images (N, C, S, S) in [-1, 1]."""
@@ -80,7 +68,7 @@ class Discriminator(nn.Module):
         pairs = enumerate(pairwise(widths))
         self.stages = nn.Sequential(*[self.stage(i, o, kernel, norm=depth > 0) for depth, (i, o) in pairs])
         self.judge = nn.Linear(widths[-1] * 4 * 4, 1)
-        self.apply(initialise)
+        self.apply(dcgan_initialise)
 
     @staticmethod
     def stage(inputs: int, outputs: int, kernel: int, norm: bool) -> nn.Module:
@@ -92,18 +80,6 @@ class Discriminator(nn.Module):
         """Images (N, C, S, S) => scores (N,)."""
         scores: Tensor = self.judge(self.stages(images).flatten(1))
         return scores.squeeze(1)
-
-
-def initialise(module: nn.Module) -> None:
-    """Weights from N(0, 0.02), gains from N(1, 0.02), biases 0."""
-    if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-    else:
-        return
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
 
 
 @dataclass(frozen=True)

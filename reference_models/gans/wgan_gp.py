@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -28,35 +29,16 @@ from torch import Tensor, nn
 from torch.nn import ModuleDict, Parameter
 from torch.optim import Adam, Optimizer
 
+from reference_models.layers import downward_stack, stack_features, upward_stack, verdict
 from reference_models.penalties import gradient_penalty
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 
 
-def generator(spec: DataSpec, latent: int, filters: int) -> nn.Module:
-    """z (N, L) => images (N, C, S, S) in [-1, 1]: batch norm, as the generator is under no penalty."""
-    stages = spec.size.bit_length() - 3
-    width = filters * min(2 ** (stages - 1), 8)
-    layers: list[nn.Module] = [nn.Linear(latent, width * 16), nn.Unflatten(1, (width, 4, 4))]
-    for stage in reversed(range(stages)):
-        # after the first norm, `width` maps at half the size become `narrow` maps: the last stage's are the colours
-        narrow = filters * min(2 ** (stage - 1), 8) if stage else spec.channels
-        up = nn.ConvTranspose2d(width, narrow, 4, stride=2, padding=1)
-        layers += [nn.BatchNorm2d(width), nn.ReLU(), up]
-        width = narrow
-    return nn.Sequential(*layers, nn.Tanh())
-
-
 def critic(spec: DataSpec, filters: int) -> nn.Module:
     """Images (N, C, S, S) => scores (N,), of any size and sign: a critic, not a probability."""
-    width = spec.channels
-    layers: list[nn.Module] = []
-    for stage in range(spec.size.bit_length() - 3):
-        wide = filters * min(2**stage, 8)
-        # one group = layer norm over (C, H, W) with a gain for each channel; none on the pixels, as in DCGAN
-        norm = [nn.GroupNorm(1, wide)] if stage else []
-        layers += [nn.Conv2d(width, wide, 4, stride=2, padding=1), *norm, nn.LeakyReLU(0.2)]
-        width = wide
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(width * 16, 1), nn.Flatten(0))
+    # one group = layer norm over (C, H, W) with a gain for each channel
+    stack = downward_stack(spec.channels, spec, filters, norm=partial(nn.GroupNorm, 1))
+    return verdict(stack, stack_features(spec, filters))
 
 
 @dataclass(frozen=True)
@@ -78,7 +60,7 @@ class WGANGP(Recipe):
 
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G and the critic D."""
-        return ModuleDict({"G": generator(spec, self.latent, self.filters), "D": critic(spec, self.filters)})
+        return ModuleDict({"G": upward_stack(self.latent, spec, self.filters), "D": critic(spec, self.filters)})
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam without momentum."""
