@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -246,6 +246,34 @@ def render(
         made = ((pixels + 1) * 127.5).round().clamp(0, 255).to("cpu", torch.uint8)
         images[list(rows.values())] = made[list(rows)]
     return images
+
+
+def draw_latents(checkpoint: Checkpoint, indices: Sequence[int], seed: int) -> Tensor:
+    """The latents of samples number `indices`, (n, ...) on the CPU."""
+    return torch.cat([checkpoint.recipe.latents(1, sample_generator(seed, index)) for index in indices])
+
+
+def paint(
+    checkpoint: Checkpoint,
+    latents: Tensor,
+    labels: Tensor,
+    seed: int,
+    synthesis: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """Latents (n, ...) of classes (n,) => float32 (n, C, H, W) in [-1, 1] on the CPU, without the margin.
+
+    Args:
+        seed: of noise that the generator draws by itself, the same for every call.
+        synthesis: the part of a generator that takes these latents, where they are not the recipe's own.
+    """
+    device = next(iter(checkpoint.nets.state_dict().values())).device
+    inner = slice(checkpoint.spec.margin, checkpoint.spec.size - checkpoint.spec.margin)
+    with torch.inference_mode(), seeded(device, seed, "render"):
+        if synthesis is not None:
+            made = synthesis(latents.to(device))
+        else:
+            made = checkpoint.recipe.generate(checkpoint.nets, latents.to(device), labels.to(device))
+    return made.float()[..., inner, inner].cpu()
 
 
 def _row_batches(indices: Sequence[int]) -> Iterator[dict[int, int]]:

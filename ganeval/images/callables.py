@@ -33,7 +33,7 @@ def open_callable(text: str, opening: Opening) -> GeneratedSource:
         inputs = (latents,) if labels is None else (latents, labels)
         return generate(*(tensor.to(opening.device) for tensor in inputs))
 
-    return GeneratedSource(Program(text, run), opening)
+    return GeneratedSource(Program(text, run, network=generate), opening)
 
 
 def import_callable(text: str) -> Callable[..., Any]:

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError, ImageError
 from ganeval.images.calling import Calling, Shape
-from ganeval.images.returned import checked_images, range_warning, shaped
+from ganeval.images.paths import Space, part_of
+from ganeval.images.returned import checked_images, on_scale, range_warning, shaped
 from ganeval.images.source import Images, ImageSource
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Program:
         rows: the only batch size it takes, where the format fixes one.
         labelled: whether it takes labels, where the format states it.
         failures: the errors by which it says that its inputs do not fit; a user's own code keeps its traceback.
+        network: the object itself, where it may have a `mapping` and a `synthesis` of its own.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Program:
     rows: int | None = None
     labelled: bool | None = None
     failures: tuple[type[Exception], ...] = ()
+    network: object = None
 
 
 class GeneratedSource(ImageSource):
@@ -58,6 +61,7 @@ class GeneratedSource(ImageSource):
     noise that the generator draws by itself from torch included.
 
     Attributes:
+        rows: how many latents it is called with, always.
         labels: where the generator is conditional, i % classes unless `calling` names one class.
         warnings: what the first block made suspicious.
 
@@ -72,7 +76,7 @@ class GeneratedSource(ImageSource):
         super().__init__()
         self.name, self._program, self._calling = program.name, program, opening.calling
         self._count, self._seed, self._device = sample_count(opening), opening.seed, opening.device
-        self._shape, self._rows = _latent_shape(program, opening.calling), program.rows or ROWS
+        self._shape, self.rows = _latent_shape(program, opening.calling), program.rows or ROWS
         _check_labels(program, opening.calling)
         self.cacheable = program.content is not None
         self.fingerprint = ":".join(
@@ -97,17 +101,40 @@ class GeneratedSource(ImageSource):
             yield torch.stack([self._image(index) for index in indices])
 
     def _image(self, index: int) -> Images:
-        block = index // self._rows
+        block = index // self.rows
         if self._block[0] != block:
             made = self._call(self._members(block), block)
-            self._block = block, checked_images(made, self._rows, self.name, self._calling.output_range)
-        return self._block[1][index % self._rows]
+            self._block = block, checked_images(made, self.rows, self.name, self._calling.output_range)
+        return self._block[1][index % self.rows]
 
     def _members(self, block: int) -> range:
-        return range(block * self._rows, (block + 1) * self._rows)
+        return range(block * self.rows, (block + 1) * self.rows)
+
+    def latents(self, indices: Sequence[int]) -> Tensor:
+        """Latents number `indices`, float32 (n, *shape) on the CPU; see `paths.LiveGenerator`."""
+        return self._calling.latents(self._shape, self._seed, indices)
+
+    def styles(self, latents: Tensor, indices: Sequence[int]) -> Tensor:
+        """Latents (rows, *shape) through the network's `mapping`, float32 (rows, ...) on the CPU."""
+        mapping = part_of(self._program.network, "mapping", self.name)
+        labels = self._calling.labels(indices)
+        inputs = [tensor.to(self._device) for tensor in (latents, labels) if tensor is not None]
+        with torch.no_grad():
+            styles: Tensor = mapping(*inputs)
+        return styles.float().cpu()
+
+    def paint(self, latents: Tensor, indices: Sequence[int], space: Space) -> Tensor:
+        """Latents (rows, *shape), or styles => images on the CPU, uint8 or float32 in [0, 255]; see `LiveGenerator`."""
+        with torch.no_grad(), _seeded(self._device, self._seed, indices[0]):
+            if space == "w":
+                made: object = part_of(self._program.network, "synthesis", self.name)(latents.to(self._device))
+            else:
+                made = self._program.run(latents, self._calling.labels(indices))
+        checked_images(made, self.rows, self.name, self._calling.output_range)
+        return on_scale(shaped(made, self.rows, self.name), self._calling.output_range)
 
     def _call(self, members: Sequence[int], block: int) -> object:
-        latents = self._calling.latents(self._shape, self._seed, members)
+        latents = self.latents(members)
         with torch.no_grad(), _seeded(self._device, self._seed, block):
             try:
                 return self._program.run(latents, self._calling.labels(members))
@@ -124,27 +151,27 @@ class GeneratedSource(ImageSource):
         An image that changes with the company of its latent, or pixels that are all equal, are errors. Images that are
         all equal (a collapsed generator has a score, too) and values that use half of their range only are warnings.
         """
-        made = shaped(self._call(self._members(0), 0), self._rows, self.name)
-        images = checked_images(made, self._rows, self.name, self._calling.output_range)
+        made = shaped(self._call(self._members(0), 0), self.rows, self.name)
+        images = checked_images(made, self.rows, self.name, self._calling.output_range)
         if (images == images.flatten()[0]).all():
             raise ImageError(
-                f"'{self.name}' returned {self._rows} images whose pixels all equal {int(images.flatten()[0])}: it is "
+                f"'{self.name}' returned {self.rows} images whose pixels all equal {int(images.flatten()[0])}: it is "
                 "broken, or --output-range is another"
             )
         self._check_company(images)
-        if self._rows > 1 and (images == images[0]).all():
-            self.warnings.append(f"makes one and the same image of {self._rows} different latents")
+        if self.rows > 1 and (images == images[0]).all():
+            self.warnings.append(f"makes one and the same image of {self.rows} different latents")
         if warning := range_warning(made, self._calling.output_range):
             self.warnings.append(warning)
         self._block = 0, images
 
     def _check_company(self, images: Images) -> None:
         """The first latent again, beside copies of itself: batch normalisation in training mode shows by this."""
-        alone = checked_images(self._call([0] * self._rows, 0), self._rows, self.name, self._calling.output_range)
+        alone = checked_images(self._call([0] * self.rows, 0), self.rows, self.name, self._calling.output_range)
         apart = _difference(alone[0], images[0])
         if apart <= LEVELS:
             return
-        again = checked_images(self._call(self._members(0), 0), self._rows, self.name, self._calling.output_range)
+        again = checked_images(self._call(self._members(0), 0), self.rows, self.name, self._calling.output_range)
         if _difference(again[0], images[0]) > LEVELS:
             self.cacheable = False
             self.warnings.append(

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganeval.images.generated import sample_count
+from ganeval.images.paths import Space, part_of
+from ganeval.images.returned import on_scale
 from ganeval.images.source import Images, ImageSource
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ class CheckpointSource(ImageSource):
         from reference_models.checkpoint import load_checkpoint
 
         super().__init__()
-        self.name, self._count, self._seed = str(path), count, seed
+        self.name, self._count, self._seed, self._device = str(path), count, seed, device
         self._checkpoint = load_checkpoint(path, device)
         self.fingerprint = f"generator:{self._checkpoint.fingerprint}:{count}:{seed}"
         classes = self._checkpoint.spec.classes
@@ -56,3 +59,33 @@ class CheckpointSource(ImageSource):
 
         if len(indices):
             yield generate_images(self._checkpoint, indices, self._seed)
+
+    @property
+    def rows(self) -> int:
+        """How many latents `paint` takes, always; see `paths.LiveGenerator`."""
+        from reference_models.checkpoint import ROWS
+
+        return ROWS
+
+    def latents(self, indices: Sequence[int]) -> Tensor:
+        """Latents number `indices`, float32 (n, ...) on the CPU."""
+        from reference_models.checkpoint import draw_latents
+
+        return draw_latents(self._checkpoint, indices, self._seed)
+
+    def styles(self, latents: Tensor, indices: Sequence[int]) -> Tensor:
+        """Latents (rows, ...) through the `mapping` of network G, float32 (rows, ...) on the CPU."""
+        mapping = part_of(getattr(self._checkpoint.nets, "G", None), "mapping", self.name)
+        inputs = [latents] if self.labels is None else [latents, self._classes(indices)]
+        with torch.inference_mode():
+            return mapping(*(tensor.to(self._device) for tensor in inputs)).float().cpu()
+
+    def paint(self, latents: Tensor, indices: Sequence[int], space: Space) -> Tensor:
+        """Latents (rows, ...), or styles => float32 images in [0, 255] on the CPU, without the margin."""
+        from reference_models.checkpoint import paint
+
+        synthesis = part_of(self._checkpoint.nets["G"], "synthesis", self.name) if space == "w" else None
+        return on_scale(paint(self._checkpoint, latents, self._classes(indices), self._seed, synthesis), "-1,1")
+
+    def _classes(self, indices: Sequence[int]) -> Tensor:
+        return torch.tensor(indices) % max(self._checkpoint.spec.classes, 1)

@@ -59,8 +59,16 @@ def _from_floats(made: Tensor, name: str, output_range: OutputRange) -> Images:
             f"'{name}' returned floats from {low:.4g} to {high:.4g}; expected [{output_range.replace(',', ', ')}]. "
             f"{_mend(low, high)}"
         )
-    pixels: Images = ((made - black) * (255 / (white - black))).round().clamp(0, 255).to(torch.uint8)
+    pixels: Images = on_scale(made, output_range).round().clamp(0, 255).to(torch.uint8)
     return pixels
+
+
+def on_scale(made: Tensor, output_range: OutputRange) -> Tensor:
+    """Floats of that range => float32 from 0 to 255, neither rounded nor clipped. uint8 stays as it is."""
+    if made.dtype == torch.uint8:
+        return made
+    black, white = BORDERS[output_range]
+    return (made.float() - black) * (255 / (white - black))
 
 
 def _mend(low: float, high: float) -> str:
