@@ -40,7 +40,7 @@ def fjd(real: Labelled, fake: Labelled, *, scale: float = 1.0) -> Estimate:
     ...     summary.update(torch.tensor([[1.0], [-1.0]]))
     >>> labels = torch.tensor([0, 1])
     >>> swapped = fjd(Labelled.of(real, labels), Labelled.of(fake, 1 - labels))
-    >>> round(swapped.value, 9)  # 3 + 3 - 2 * 1: both have variance 2 * 1.5, along vectors with cosine 1/3
+    >>> round(swapped.value, 5)  # 3 + 3 - 2 * 1: both have variance 2 * 1.5, along vectors with cosine 1/3
     4.0
 
     Raises:
@@ -57,8 +57,14 @@ def fjd(real: Labelled, fake: Labelled, *, scale: float = 1.0) -> Estimate:
 
 
 def _joint(classes: list[Tensor], a: float) -> Gaussian:
-    """Fitted to [rows, a * one-hot(class)], (N, D + K), for rows (N_k, D) of each of K classes."""
+    """Fitted to [rows, a * one-hot(class)] for rows (N_k, D) of each of K classes, one-hot in the plane they span.
+
+    Coordinates in that plane, (K, K - 1), keep every distance, and the covariance is not singular for being one-hot.
+    """
+    count = len(classes)
+    across = torch.cat([torch.ones(count, 1), torch.eye(count)[:, 1:]], dim=1).double()
+    plane = torch.linalg.qr(across).Q[:, 1:]  # orthogonal to the vector of ones, along which all one-hots are equal
     moments = Moments()
-    for rows, condition in zip(classes, a * torch.eye(len(classes))):
+    for rows, condition in zip(classes, (a * plane).float()):
         moments.update(torch.cat([rows, condition.expand(len(rows), -1)], dim=1))
     return Gaussian(moments.mean, moments.factor())
