@@ -17,41 +17,30 @@ from ganeval.summaries import Moments
 def require_fit(sources: Mapping[str, Opened], requests: Sequence[Request], networks: Mapping[str, Extractor]) -> None:
     """Raise GanevalError where statistics cannot stand for the samples that a request is about.
 
-    The metric compares single samples (see `unanswerable`); the statistics are of another width, of other features, or
-    of another network, weights, resizer or precision than this run's.
+    The metric compares single samples; or the statistics are of another width, of other features, or of another
+    network, weights, resizer or precision than this run's. Statistics of unknown origin are taken at their word.
     """
-    refused = unanswerable(sources, requests)
-    if refused:
-        able = dict.fromkeys(request.metric.name for request in requests if request.name not in refused)
-        raise GanevalError(
-            ". ".join(dict.fromkeys(refused.values())) + f", or ask for --metrics {','.join(able) or 'fd'}"
-        )
-    given = [(role, source) for role, source in sources.items() if isinstance(source, StatisticsSource)]
-    for role, source in given:
+    given = {role: source for role, source in sources.items() if isinstance(source, StatisticsSource)}
+    for role, source in given.items():
+        _require_moments(role, source, requests)
         for tap in dict.fromkeys(request.tap for request in requests if role in request.metric.sets):
             _require_tap(source, tap, sources, networks)
-    for (_, first), (_, second) in pairwise(given):
+    for first, second in pairwise(given.values()):
         if second.origin and second.origin.extractor:
             require_network(first, second.origin.extractor, second.name)
 
 
-def unanswerable(sources: Mapping[str, Opened], requests: Sequence[Request]) -> dict[str, str]:
-    """`Request.name` -> why it cannot be answered: the metric wants samples of a set, and only moments are given."""
-    reasons: dict[str, str] = {}
-    for role, source in sources.items():
-        if isinstance(source, StatisticsSource):
-            refused = [each for each in requests if role in each.metric.sets and each.metric.sets[role] is not Moments]
-            reasons |= dict.fromkeys((each.name for each in refused), _reason(role, source, refused))
-    return reasons
-
-
-def _reason(role: str, source: StatisticsSource, refused: Sequence[Request]) -> str:
-    names = list(dict.fromkeys(each.metric.name for each in refused))
-    what = "the reference" if role == "real" else f"the image set '{role}'"
-    return (
-        f"{', '.join(names)} {'compares' if len(names) == 1 else 'compare'} single samples; {what} {source.name} holds "
-        "only mean and covariance: give images"
-    )
+def _require_moments(role: str, source: StatisticsSource, requests: Sequence[Request]) -> None:
+    kinds = {each.metric.name: each.metric.sets[role] for each in requests if role in each.metric.sets}
+    refused = [name for name, kind in kinds.items() if kind is not Moments]
+    if refused:
+        able = [name for name, kind in kinds.items() if kind is Moments]
+        what = "the reference" if role == "real" else f"the image set '{role}'"
+        verb = "compares" if len(refused) == 1 else "compare"
+        raise GanevalError(
+            f"{', '.join(refused)} {verb} single samples; {what} {source.name} holds only mean and covariance: "
+            f"give images, or ask for --metrics {','.join(able) or 'fd'}"
+        )
 
 
 def _require_tap(
