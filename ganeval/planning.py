@@ -7,7 +7,7 @@ from typing import Any
 
 from ganeval.engine import GIVEN, Request
 from ganeval.errors import GanevalError, unknown
-from ganeval.extractors import Tap, parse_tap
+from ganeval.extractors import Tap, parse_tap, takes_pairs
 from ganeval.metrics.metric import Metric, get
 from ganeval.options import parse_options
 from ganeval.presets import Preset
@@ -18,6 +18,13 @@ PROPER_NAMES: Mapping[tuple[str, Tap], str] = {
     ("classifier_score", Tap("inception", "logits")): "inception_score",
 }
 """Metrics of any features that have a name of their own on these."""
+LPIPS_NAMES = {
+    "perceptual_distance": "lpips",
+    "perceptual_diversity": "lpips_diversity",
+    "perceptual_class_diversity": "lpips_class_diversity",
+    "perceptual_path_length": "ppl",
+}
+"""Metrics of any distance of pairs, and what they are called on LPIPS."""
 
 
 def chosen_options(preset: Preset, metrics: Sequence[Metric], given: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -49,12 +56,24 @@ def requested(
     requests: dict[tuple[str, Tap], Request] = {}
     for metric in metrics:
         _refuse_given(metric, taps)
-        for tap in _taps(metric, taps or [parse_tap(preset.tap(metric.name))]):
+        for tap in _taps(metric, _named(metric, taps, preset)):
             name = PROPER_NAMES.get((metric.name, tap))
-            proper, at = (get(name), parse_tap(get(name).tap)) if name else (metric, tap)
+            proper, at = (get(name), parse_tap(get(name).tap)) if name else (_on_lpips(metric, tap), tap)
             state = preset.rule(proper.name).random_state
             requests[proper.name, at] = Request(proper, at, options.get(metric.name, {}), state)
     return list(requests.values())
+
+
+def _named(metric: Metric, taps: Sequence[Tap], preset: Preset) -> Sequence[Tap]:
+    """The features named for this kind of metric, of images or of pairs, or else the preset's."""
+    fitting = [tap for tap in taps if takes_pairs(tap) == metric.pairs]
+    usual = preset.rule(metric.name).tap or metric.tap if metric.pairs else preset.tap(metric.name)
+    return fitting or [parse_tap(usual)]
+
+
+def _on_lpips(metric: Metric, tap: Tap) -> Metric:
+    """`perceptual_distance` on `lpips:alex` is `lpips`."""
+    return get(LPIPS_NAMES.get(metric.name, metric.name)) if tap.extractor.startswith("lpips:") else metric
 
 
 def overrides(
@@ -77,6 +96,8 @@ def _taps(metric: Metric, named: Sequence[Tap]) -> list[Tap]:
         return _variants(parse_tap(metric.tap), named)
     if not metric.layer:
         return list(named)
+    if metric.pairs:
+        return [tap for tap in named if tap.layer == metric.layer] or [parse_tap(metric.tap)]
     return [tap if tap == GIVEN else parse_tap(f"{tap.extractor}.{metric.layer}") for tap in named]
 
 
@@ -88,6 +109,8 @@ def _variants(own: Tap, named: Sequence[Tap]) -> list[Tap]:
 
 
 def _refuse_given(metric: Metric, taps: Sequence[Tap]) -> None:
+    if GIVEN in taps and metric.pairs:
+        raise GanevalError(f"{metric.name} compares images with images, and features were given: give images")
     if GIVEN in taps and not metric.rebase:
         raise GanevalError(
             f"{metric.name} is defined on {metric.tap}, and features of an unknown network were given: ask for fd"
