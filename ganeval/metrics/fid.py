@@ -21,5 +21,9 @@ def fid(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
 
     Covariances are divided by N - `ddof`: 1, or 0 as in StyleGAN2 and 3. Biased upwards by about 1/N: compare at equal
     sample counts only.
+
+    rFID, of reconstructions, is this number with the reconstruction of every image of the reference as FAKE, in the
+    same order: `--num-samples` then draws the same images from both. No pairs enter the formula (`lpips` sees them),
+    but as both sets are of the same images, much of the bias cancels: an rFID is no match for the FID of new samples.
     """
     return fd(real, fake, ddof=ddof)

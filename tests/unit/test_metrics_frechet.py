@@ -60,6 +60,15 @@ def test_sizes_below_the_width_are_left_out_or_named() -> None:
     assert method(30) == "line over 2 sample sizes down to 24, too few for 40 features: still biased upwards"
 
 
+def test_the_bias_of_reconstructions_is_a_small_part_of_that_of_new_samples() -> None:
+    real, other = normal(500, 32, 0), normal(500, 32, 1)
+    reconstructed = real + 0.1 * normal(
+        500, 32, 2
+    )  # the distance of the distributions is 32 (sqrt(1.01) - 1)^2 = 0.0008
+    assert plain(real, other) > 0.9
+    assert plain(real, reconstructed) < 0.03
+
+
 def test_no_interval_is_claimed() -> None:
     estimate = extrapolated(normal(100, 4, 0), normal(100, 4, 1))
     assert (estimate.low, estimate.high) == (None, None)
