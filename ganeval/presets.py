@@ -96,6 +96,7 @@ _ALL = (
         rules={
             "inception_score": Rule(options={"splits": 10, "shuffle": True}, random_state=2020),
             "kid": Rule(options=_SUBSETS, random_state=2020),
+            "ppl": Rule("lpips:vgg@64", {"sampling": "end", "interpolation": "lerp", "pixels": "uint8"}),
             **_both(VGG16, _CLOSED),
         },
         apart=("means are summed in float64", "a distance that rounding makes negative is 0"),
@@ -140,11 +141,13 @@ _ALL = (
             "fd": _OVER_N,
             "kid": Rule(options=_SUBSETS | {"shrink": True}),
             "inception_score": Rule(options=_IN_ORDER),
+            "ppl": Rule("lpips:vgg", {"space": "w", "sampling": "end"}),
             **_both(VGG16, _CLOSED),
         },
         apart=(
             "it compares distances in half precision and draws KID's subsets without a seed",
             "its VGG16 is a file of its own, with about the same features",
+            "it shrinks images above 256 pixels for the path length: name lpips:vgg@256 for those",
             "EDM and EDM2 divide covariances by N - 1: set fid.ddof=1",
         ),
     ),
