@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_half_pixel_is_the_formula_pixel_by_pixel(height: int, width: int) -> No
     image, size = noise(1, height, width, channels=1), 11
     values = image[0, 0].double().numpy()
 
-    def between(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def between(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         place = np.clip((np.arange(size) + 0.5) * length / size - 0.5, 0, None)
         low = np.floor(place).astype(int)
         return low, np.minimum(low + 1, length - 1), place - low
@@ -141,7 +142,7 @@ def test_any_classifier_takes_the_choice() -> None:
 # --- DINOv2 at another size -------------------------------------------------------------------------------------------
 
 
-def cubic(distance: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def cubic(distance: np.ndarray) -> np.ndarray:
     """torch's cubic kernel (Keys 1981 with a = -3/4)."""
     x = np.abs(distance)
     near = 1.25 * x**3 - 2.25 * x**2 + 1
@@ -168,7 +169,7 @@ def dinov2(monkeypatch: pytest.MonkeyPatch) -> Extractor:
     """DINOv2 small with two of its blocks and random weights, at 224 pixels."""
     create = timm.create_model
 
-    def short(name: str, pretrained: bool = False, **options: object) -> Module:
+    def short(name: str, pretrained: bool = False, **options: Any) -> Module:
         return create(name, pretrained=False, depth=2, **options)
 
     monkeypatch.setattr(timm, "create_model", short)
