@@ -126,9 +126,10 @@ class Recipe(ABC):
     def latents(self, n: int, rng: torch.Generator) -> Tensor:
         """`n` draws from the latent prior, (n, ...)."""
 
-    @abstractmethod
     def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
-        """Latents (and labels, ignored by unconditional models) => float (N, C, S, S) in [-1, 1]."""
+        """Latents (and labels, ignored unless a model overrides this) => float (N, C, S, S) in [-1, 1]."""
+        images: Tensor = nets["G"](latents)
+        return images
 
     def fake(self, nets: ModuleDict, batch: Batch) -> Tensor:
         """Generated images beside `batch.real`, (N, C, S, S): one forward per batch, shared by its turns."""

@@ -29,6 +29,7 @@ from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
 from reference_models.layers import dcgan_initialise, stage_widths, up
+from reference_models.losses import cross_entropy, mean_probabilities
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 
 
@@ -115,11 +116,6 @@ class DCGAN(Recipe):
         """z uniform in [-1, 1], (n, latent)."""
         return torch.rand(n, self.latent, generator=rng) * 2 - 1
 
-    def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
-        """G(z); labels are ignored."""
-        images: Tensor = nets["G"](latents)
-        return images
-
     def turns(self) -> Sequence[Turn]:
         """D, then G on the same latents."""
         return [Turn("D", ("D",), self.discriminator_loss), Turn("G", ("G",), self.generator_loss)]
@@ -128,11 +124,7 @@ class DCGAN(Recipe):
         """L_D; real and fake images go through D apart, each with its own batch statistics."""
         real = nets["D"](batch.real)
         fake = nets["D"](self.fake(nets, batch).detach())
-        return {
-            "loss D": softplus(-real).mean() + softplus(fake).mean(),
-            "D(x)": real.detach().sigmoid().mean(),
-            "D(G(z))": fake.detach().sigmoid().mean(),
-        }
+        return {"loss D": cross_entropy(real, fake), **mean_probabilities(real, fake)}
 
     def generator_loss(self, nets: ModuleDict, batch: Batch) -> dict[str, Tensor]:
         """L_G, the non-saturating one: -log sigmoid(s) = softplus(-s)."""

@@ -26,6 +26,7 @@ from torch.nn import ModuleDict, Parameter
 from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
+from reference_models.losses import cross_entropy, mean_probabilities
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 
 
@@ -104,11 +105,6 @@ class GAN(Recipe):
         """z uniform in [-1, 1], (n, latent)."""
         return torch.rand(n, self.latent, generator=rng) * 2 - 1
 
-    def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
-        """G(z); labels are ignored."""
-        images: Tensor = nets["G"](latents)
-        return images
-
     def turns(self) -> Sequence[Turn]:
         """k steps of D on a fresh batch each (Algorithm 1), one of G on the last batch's latents."""
         return [
@@ -117,14 +113,10 @@ class GAN(Recipe):
         ]
 
     def discriminator_loss(self, nets: ModuleDict, batch: Batch) -> dict[str, Tensor]:
-        """L_D; -log sigmoid(s) = softplus(-s) and -log(1 - sigmoid(s)) = softplus(s), safe for large scores."""
+        """L_D."""
         real = nets["D"](batch.real)
         fake = nets["D"](self.fake(nets, batch).detach())
-        return {
-            "loss D": softplus(-real).mean() + softplus(fake).mean(),
-            "D(x)": real.detach().sigmoid().mean(),
-            "D(G(z))": fake.detach().sigmoid().mean(),
-        }
+        return {"loss D": cross_entropy(real, fake), **mean_probabilities(real, fake)}
 
     def generator_loss(self, nets: ModuleDict, batch: Batch) -> dict[str, Tensor]:
         """L_G, in the form that `loss` names."""

@@ -70,11 +70,6 @@ class Gaussian(Fitted):
         """e from N(0, 1), (n, components)."""
         return torch.randn(n, self.components, generator=rng)
 
-    def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
-        """Labels are ignored."""
-        images: Tensor = nets["G"](latents)
-        return images
-
 
 def _scatter(batch: Tensor, mean: Tensor) -> Tensor:
     centred = batch.flatten(1).double() - mean
