@@ -41,6 +41,7 @@ def load(setup: Setup) -> DeepDistance:
         scale=lambda images: _scaled(images.to(setup.device)),
         stages=lambda images: _stages(network, images),
         weights=[torch.full((width,), 1 / len(_CHANNELS), device=setup.device) for width in _CHANNELS],
+        resizer=f"torch bilinear, antialiased, to {SIZE}x{SIZE}",
     )
 
 

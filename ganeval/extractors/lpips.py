@@ -79,6 +79,7 @@ def load(setup: Setup) -> DeepDistance:
         scale=_Scale(net, int(text) if at else None, setup.device),
         stages=lambda images: _maps(stages, images),
         weights=[head.to(setup.device) for head in heads],
+        resizer=f"torch area downwards, bilinear upwards, to {text}x{text}" if at else "none",
     )
 
 

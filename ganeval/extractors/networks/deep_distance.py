@@ -32,15 +32,17 @@ class DeepDistance(Extractor):
         scale: Callable[[Tensor], Tensor],
         stages: Callable[[Tensor], Sequence[Tensor]],
         weights: Sequence[Tensor],
+        resizer: str,
     ) -> None:
         """
         Args:
             scale: float32 (N, 3, H, W) in [0, 255] => the network's input (N, 3, S, S), on its device.
             stages: input (N, 3, S, S) => maps (N, C_k, H_k, W_k).
             weights: of the channels of each stage, (C_k,), none negative.
+            resizer: what `scale` does to the size, in words.
         """
         self.name, self.fingerprint = name, f"{name}:{fingerprint}:fp32"
-        self._scale, self._stages, self._weights = scale, stages, weights
+        self._scale, self._stages, self._weights, self.resizer = scale, stages, weights, resizer
 
     def prepare(self, images: Tensor) -> Tensor:
         """Pairs (N, 2 or 6, H, W) => float32 (N, 6, S, S): both images as the network takes them."""
