@@ -77,7 +77,7 @@ def make(making: Making, watch: Watch = lambda name, done, total: None) -> Made:
     )
     images = open_images(making.images, opening)
     if isinstance(images, StatisticsSource):
-        return Made(images, images)
+        return Made(_named(images, making.name), images)
     if isinstance(images, FeatureSource):
         return Made(_summarised(making, images, GIVEN, {}, watch), images)
     preset = get_preset(making.protocol)
@@ -90,6 +90,16 @@ def make(making: Making, watch: Watch = lambda name, done, total: None) -> Made:
         resize=preset.resizers.get(tap.extractor, ""),
     )
     return Made(_summarised(making, images, tap, {tap.extractor: extractor}, watch), images)
+
+
+def _named(source: StatisticsSource, name: str | None) -> StatisticsSource:
+    if name is None:
+        return source
+    if source.origin is None:
+        raise GanevalError(
+            f"{source.name} does not say where it comes from, so it is not kept: leave out the name {name}"
+        )
+    return StatisticsSource(name, source.main, source.spatial, source.origin.model_copy(update={"name": name}))
 
 
 def _summarised(

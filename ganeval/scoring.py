@@ -207,7 +207,7 @@ def _card(
 
 def _record(source: Source, count: int | None) -> ImageSetRecord:
     record = ImageSetRecord(name=source.name, fingerprint=source.fingerprint, count=count)
-    if not isinstance(source, ImageSource):
+    if isinstance(source, FeatureSource):
         return record
     return record.model_copy(update={"skipped": list(source.skipped), "warnings": list(source.warnings)})
 

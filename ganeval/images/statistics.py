@@ -23,6 +23,8 @@ SPATIAL_TAP = "inception.spatial"
 TOLERANCE = 1e-6
 """What rounding in float32 explains: asymmetry as a share of the largest entry, eigenvalues below 0 of the trace."""
 
+_UNKNOWN = "does not say by which network and resizer its statistics were made: they are taken to be this run's"
+
 Array: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -72,6 +74,7 @@ class StatisticsSource:
         spatial: of Inception's 7x17x17 map, for sFID, where the file has them.
         origin: None for files of other tools, which do not say.
         arrays: names of all arrays in the file.
+        warnings: what a reader of its scores must know, as what follows the name.
         fingerprint: that of the image set where it is known, else of the statistics.
     """
 
@@ -79,7 +82,8 @@ class StatisticsSource:
 
     def __init__(self, name: str, main: Statistics, spatial: Statistics | None, origin: Origin | None) -> None:
         self.name, self.main, self.spatial, self.origin = name, main, spatial, origin
-        self.arrays = list[str]()
+        self.arrays, self.skipped = list[str](), list[str]()
+        self.warnings = [] if origin and origin.extractor else [_UNKNOWN]
         self.fingerprint = origin.images if origin else digest(main, spatial)
 
     @property

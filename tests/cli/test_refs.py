@@ -85,7 +85,9 @@ def test_a_reference_is_written_in_another_format_without_its_images(tmp_path: P
     run("refs", "build", "ref:fashion", "--out", str(tmp_path / "x.npz"), "--format", "pytorch-fid")
     with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
         assert file["sigma"].shape == (48, 48)
-    assert len(told("refs", "show")) == 1
+    assert [each["name"] for each in told("refs", "show")] == ["fashion"]
+    run("refs", "build", "ref:fashion", "--name", "clothes")
+    assert [each["name"] for each in told("refs", "show")] == ["clothes"]
 
 
 @pytest.mark.parametrize(
@@ -100,6 +102,7 @@ def test_a_reference_is_written_in_another_format_without_its_images(tmp_path: P
         (("show", "nothing"), "no reference is called 'nothing'"),
         (("verify", "damaged.npz"), "cannot be read"),
         (("verify", "lopsided.npz"), "not symmetric"),
+        (("build", "plain.npz", "--name", "mine"), "leave out the name mine"),
         (("verify", "plain.npz", "--against", REAL, *PIXELS), "of 2 and of 48 features"),
     ],
 )

@@ -105,6 +105,9 @@ def test_an_unknown_count_is_said_to_be_unknown(sets: tuple[str, str], tmp_path:
     assert "200 samples" in page
     assert "against an unknown number of" in page
     assert "None" not in page
+    assert "does not say by which network" in page
+    store(make(Making(sets[0], TAP, name="mine")).statistics)
+    assert not scored(sets[1], "ref:mine").reference.warnings
 
 
 def test_a_part_is_drawn_of_the_generated_images_only(sets: tuple[str, str]) -> None:
