@@ -15,7 +15,7 @@ from ganeval.engine import GIVEN, Pass, Result, Watch, evaluate
 from ganeval.errors import GanevalError, unknown
 from ganeval.extractors import load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
-from ganeval.images import FeatureSource, ImageSource, Opened, Opening, StatisticsSource, open_images
+from ganeval.images import FeatureSource, Opened, Opening, StatisticsSource, open_images
 from ganeval.images.calling import USUAL, Calling
 from ganeval.images.generated import check_called
 from ganeval.metrics.metric import get
