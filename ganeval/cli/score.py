@@ -39,7 +39,8 @@ def command(out: Path | None, as_json: bool, **arguments: Any) -> None:
 
     FAKE and REAL are a folder, an archive (zip, tar), an array file (npz, npy, IDX), dataset:NAME[:SPLIT[0:500]], a
     run folder or checkpoint, a generator (TorchScript, .pt2, .onnx, or MODULE:CALLABLE, which runs that code), or
-    features:FILE.npy.
+    features:FILE.npy. REAL can also be statistics, which suffice for some metrics: an .npz with mu and sigma, or
+    ref:NAME of `ganeval refs build`.
     """
     from ganeval.scoring import score
 

@@ -177,6 +177,7 @@ def test_one_sample_has_no_covariance(tmp_path: Path) -> None:
         make(Making(images(tmp_path / "one.npz", 1, 0), TAP))
 
 
+@pytest.mark.slow
 def test_inception_brings_sfid_with_fid_as_the_adm_evaluator_stores_them(tmp_path: Path) -> None:
     weights = {"inception": random_inception_weights(tmp_path / "inception.pth")}
     for name, contrast in (("real", 1.0), ("fake", 0.8)):
