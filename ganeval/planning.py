@@ -7,7 +7,7 @@ from typing import Any
 
 from ganeval.engine import GIVEN, Request
 from ganeval.errors import GanevalError, unknown
-from ganeval.extractors import Tap, parse_tap, takes_pairs
+from ganeval.extractors import Tap, at_layer, parse_tap, takes_pairs
 from ganeval.metrics.metric import Metric, get
 from ganeval.options import parse_options
 from ganeval.presets import Preset
@@ -98,7 +98,7 @@ def _taps(metric: Metric, named: Sequence[Tap]) -> list[Tap]:
         return list(named)
     if metric.pairs:
         return [tap for tap in named if tap.layer == metric.layer] or [parse_tap(metric.tap)]
-    return [tap if tap == GIVEN else parse_tap(f"{tap.extractor}.{metric.layer}") for tap in named]
+    return [tap if tap == GIVEN else at_layer(tap, metric.layer) for tap in named]
 
 
 def _variants(own: Tap, named: Sequence[Tap]) -> list[Tap]:

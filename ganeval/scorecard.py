@@ -58,7 +58,11 @@ class Score(_Record):
 
 
 class Scorecard(_Record):
-    """All scores of one `fake` image set against one `reference`."""
+    """All scores of one `fake` image set against one `reference`.
+
+    `skipped` says of each metric of a suite that could not be computed why; `seconds` has the time of every stage and
+    metric, of a metric on several networks as `fd (inception.pool)`.
+    """
 
     schema_: Literal["ganeval/scorecard/1"] = Field(default=SCHEMA, alias="schema")
     name: str
@@ -67,6 +71,7 @@ class Scorecard(_Record):
     others: dict[str, ImageSetRecord] = Field(default_factory=dict)
     protocol: dict[str, Any]
     scores: list[Score]
+    skipped: dict[str, str] = Field(default_factory=dict)
     environment: dict[str, Any] = Field(default_factory=dict)
     seconds: dict[str, float] = Field(default_factory=dict)
 

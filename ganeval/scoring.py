@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from ganeval import cache, protocol
+from ganeval.deriving import described, with_derived
 from ganeval.device import choose_device
 from ganeval.engine import GIVEN, Pass, Result, Watch, evaluate
-from ganeval.errors import GanevalError, unknown
+from ganeval.errors import GanevalError
 from ganeval.extractors import load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
 from ganeval.images import FeatureSource, Opened, Opening, StatisticsSource, open_images
@@ -23,13 +24,9 @@ from ganeval.planning import chosen_options, overrides, requested
 from ganeval.presets import Preset, get_preset
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard, environment
 from ganeval.statistics_fit import require_fit
+from ganeval.suites import FULL, SUITES, members, possible, shorter, told
 
 Source: TypeAlias = Opened
-
-SUITES: Mapping[str, tuple[str, ...]] = {
-    "quick": ("fd", "kid"),
-    "standard": ("fd", "kid", "precision", "recall", "density", "coverage"),
-}
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,8 @@ class Job:
         fake, reference, train, heldout: anything an image set can be made of, as text.
         protocol: the tool whose numbers are wanted (`presets.PRESETS`). Features and options said here win over it.
         metrics: names; empty means the suite's, and `authpct` as well when `train` is given.
-        suite: empty means what the protocol's tool reports, or `standard`.
+        suite: empty means what the protocol's tool reports, or `standard`. `full` is every metric that can run with the
+            image sets, labels and weights that are here; the scorecard says what it skipped, and why.
         features: taps (`inception`, `timm:resnet18.pool`) on which every metric that allows it is computed; empty means
             the protocol's.
         options: "metric.option" -> value.
@@ -48,6 +46,7 @@ class Job:
             `seed`. None takes all. The training set is always taken whole: a copy of an image left out would go unseen.
         reference_samples: overrides `num_samples` for the reference and the held-out set. Statistics are taken whole.
         calling: latents, classes and output range of a generator from elsewhere.
+        num_pairs: random pairs, at most, and latent paths that metrics of pairs are means over.
     """
 
     fake: str
@@ -69,6 +68,7 @@ class Job:
     weights: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path | None = None
     calling: Calling = USUAL
+    num_pairs: int = 1000
     on_bad_image: Literal["fail", "skip"] = "fail"
     cached: bool = True
 
@@ -100,13 +100,19 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
     options = chosen_options(preset, metrics, job.options)
     taps = [parse_tap(text) for text in job.features]
     sources = open_sources(job)
-    requests = requested(preset, metrics, [GIVEN] if _given(sources) else taps, options)
-    names = {request.tap.extractor for request in requests} - {GIVEN.extractor}
-    used = _networks(job, preset, names, {} if networks is None else networks)
+    read = [GIVEN] if _given(sources) else taps
+    ask = partial(requested, preset, taps=read, options=options)
+    load = partial(_network, job, preset, {} if networks is None else networks)
+    everything = job.suite == FULL and not job.metrics
+    derive = partial(with_derived, sources, num_pairs=job.num_pairs, seed=job.seed)
+    requests, skipped = possible(ask, metrics, derive, load) if everything else (ask(metrics), None)
+    used = {name: load(name) for name in sorted({each.tap.extractor for each in requests} - {GIVEN.extractor})}
     require_fit(sources, requests, used)
+    sets = derive(requests)
     run = Pass(used, job.batch_size, cache.Cache(cache.folder()) if job.cached else None, watch)
     opened = time.perf_counter()
-    results, seconds = evaluate(sources, requests, run, seed=job.seed)
+    results, seconds = evaluate(sets, requests, run, seed=job.seed, skipped=skipped)
+    pairs = described(sets)
     seconds |= {"opening": opened - started, "total": time.perf_counter() - started}
     describe = partial(
         protocol.describe,
@@ -116,22 +122,18 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
         resizers={name: network.resizer for name, network in used.items()},
         overrides=overrides(preset, taps, job.options, options),
     )
-    return Scored(_card(job, sources, describe, results, seconds), sources)
+    named = partial(_card, job, sources, lambda sets: describe(sets={**sets, **pairs}))
+    return Scored(named(results, seconds, skipped or {}), sources)
 
 
-def _networks(job: Job, preset: Preset, names: Iterable[str], loaded: Networks) -> Networks:
-    """The networks of these names with the preset's resizers; `loaded` keeps them for later jobs."""
-    used: Networks = {}
-    for name in sorted(names):
-        resize = preset.resizers.get(name, "")
-        key = f"{name} {resize}".rstrip()
-        if key not in loaded:
-            device = choose_device(job.device)
-            loaded[key] = load_extractor(
-                name, weights=job.weights, device=device, precision=job.precision, resize=resize
-            )
-        used[name] = loaded[key]
-    return used
+def _network(job: Job, preset: Preset, loaded: Networks, name: str) -> Extractor:
+    """The network of this name with the preset's resizer; `loaded` keeps it for later jobs."""
+    resize = preset.resizers.get(name, "")
+    key = f"{name} {resize}".rstrip()
+    if key not in loaded:
+        device = choose_device(job.device)
+        loaded[key] = load_extractor(name, weights=job.weights, device=device, precision=job.precision, resize=resize)
+    return loaded[key]
 
 
 def open_sources(job: Job) -> dict[str, Source]:
@@ -163,10 +165,8 @@ def _at_most(place: str, opening: Opening, count: int | None) -> Source:
 def _names(job: Job, preset: Preset) -> tuple[str, ...]:
     if job.metrics:
         return tuple(dict.fromkeys(job.metrics))
-    if job.suite and job.suite not in SUITES:
-        raise unknown("suite", job.suite, SUITES)
-    suite = SUITES[job.suite] if job.suite else preset.metrics or SUITES["standard"]
-    return suite + (("authpct",) if job.train else ())
+    suite = members(job.suite) if job.suite else preset.metrics or SUITES["standard"]
+    return tuple(dict.fromkeys(suite + (("authpct",) if job.train else ())))
 
 
 def _given(sources: Mapping[str, Source]) -> bool:
@@ -184,10 +184,12 @@ def _given(sources: Mapping[str, Source]) -> bool:
 def _card(
     job: Job,
     sources: Mapping[str, Source],
-    describe: Callable[..., dict[str, Any]],
+    describe: Callable[[dict[str, str]], dict[str, Any]],
     results: list[Result],
     seconds: dict[str, float],
+    skipped: Mapping[str, str],
 ) -> Scorecard:
+    names = shorter(result.request.name for result in results)
     counts = {role: count for result in results for role, count in result.counts.items()}
     records = {role: _record(source, counts.get(role, len(source) or None)) for role, source in sources.items()}
     rest = {role: record for role, record in records.items() if role != "fake"}
@@ -197,11 +199,12 @@ def _card(
         reference=records["real"],
         others={role: record for role, record in rest.items() if role != "real"},
         protocol=describe(
-            sets={role: f"{record.count or 'unknown'} x {record.fingerprint}" for role, record in rest.items()}
+            {role: f"{record.count or 'unknown'} x {record.fingerprint}" for role, record in rest.items()}
         ),
         scores=[_score(result) for result in results],
         environment=environment(str(choose_device(job.device))),
-        seconds=seconds | {result.request.metric.name: result.seconds for result in results},
+        skipped=told(skipped),
+        seconds=seconds | {names[result.request.name]: result.seconds for result in results},
     )
 
 

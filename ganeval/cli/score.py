@@ -17,11 +17,12 @@ from ganeval.cli import options
 @click.option("--heldout", metavar="IMAGES", help="Real images that neither training nor --reference has.")
 @click.option("--metrics", default="", metavar="NAMES", help="Comma-separated; overrides --suite.")
 @click.option("--protocol", default="ganeval", show_default=True, metavar="NAME", help="Whose numbers: see list.")
-@click.option("--suite", default="", metavar="NAME", help="quick, standard. Default: what the protocol's tool reports.")
+@click.option("--suite", default="", metavar="NAME", help="quick, standard, full. Default: the protocol's.")
 @click.option("--features", default="", metavar="TAPS", help="Comma-separated. Default: the protocol's.")
 @options.settings
 @click.option("--num-samples", type=click.IntRange(min=2), help="Images of FAKE, and at most of REAL. Default: all.")
 @click.option("--reference-samples", type=click.IntRange(min=2), help="The same for REAL and --heldout only.")
+@click.option("--num-pairs", default=1000, show_default=True, type=click.IntRange(min=2), help="Random pairs or paths.")
 @options.calling
 @click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True)
 @options.seed

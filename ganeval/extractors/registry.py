@@ -136,6 +136,21 @@ def takes_pairs(tap: Tap) -> bool:
     return tap.layer in PAIR_LAYERS
 
 
+def at_layer(tap: Tap, layer: str) -> Tap:
+    """Another layer of the same extractor.
+
+    Raises:
+        GanevalError: the extractor has no such layer.
+
+    >>> str(at_layer(Tap("timm:resnet18", "pool"), "logits"))
+    'timm:resnet18.logits'
+    """
+    entry, _ = _resolve(tap.extractor)
+    if not re.fullmatch(entry.layer_pattern, layer):
+        raise unknown(f"layer of {tap.extractor}", layer, entry.layers)
+    return Tap(tap.extractor, layer)
+
+
 def load_extractor(
     name: str,
     *,

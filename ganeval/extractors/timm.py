@@ -12,7 +12,7 @@ from torch.nn import Module, Parameter
 from ganeval.errors import GanevalError, WeightsError
 from ganeval.extractors.extractor import Setup
 from ganeval.extractors.registry import extractor
-from ganeval.extractors.weights import custom, read_state, sha256_of_tensors
+from ganeval.extractors.weights import custom, may_download, read_state, sha256_of_tensors
 
 if TYPE_CHECKING:
     from ganeval.extractors.networks.classifier import Classifier, Preprocessing
@@ -107,15 +107,28 @@ def _named(name: str, setup: Setup) -> tuple[Module, str]:
 
 def _from_hub(name: str, variant: str) -> tuple[Module, str]:
     """The model with its published weights, from the hub or its cache on this machine."""
-    network = _created(
-        variant,
-        lambda error: WeightsError(
+
+    def explain(error: str) -> WeightsError:
+        return WeightsError(
             f"the weights of {name} are neither cached here nor to be had from the Hugging Face hub ({error}). "
             f"Download model.safetensors from https://huggingface.co/timm/{variant} elsewhere "
             f"and name it with --weights {name}=PATH"
-        ),
-    )
+        )
+
+    if not may_download() and not _cached(variant):
+        raise explain("nothing is downloaded")
+    network = _created(variant, explain)
     return network, sha256_of_tensors(network.state_dict())
+
+
+def _cached(variant: str) -> bool:
+    """Whether the hub's cache on this machine has the model's file, by any of the names that timm looks for."""
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = getattr(timm.get_pretrained_cfg(variant), "hf_hub_id", None) or f"timm/{variant}"
+    names = ("model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in names)
 
 
 def _created(variant: str, explain: Callable[[str], WeightsError], **options: Any) -> Module:

@@ -7,6 +7,8 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +23,7 @@ from ganeval.files import replacing
 FOLDER = "GANEVAL_WEIGHTS"
 OFFLINE = "GANEVAL_OFFLINE"
 _CHUNK = 1 << 20
+_local = ContextVar("local", default=False)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,21 @@ def custom(name: str, path: Path) -> Located:
     return Located(path, sha256_of(path), "custom")
 
 
+@contextmanager
+def local_only() -> Iterator[None]:
+    """While it is open, weights are only looked for on this machine; what is not here is a WeightsError."""
+    token = _local.set(True)
+    try:
+        yield
+    finally:
+        _local.reset(token)
+
+
+def may_download() -> bool:
+    """Whether weights that are not on this machine may be fetched now."""
+    return not (_local.get() or os.environ.get(OFFLINE))
+
+
 def present(name: str) -> bool:
     """Whether a file by the right name is on this machine. Reads nothing and downloads nothing."""
     known = known_weights()
@@ -217,8 +235,9 @@ def _verified(path: Path, wanted: Weights) -> str:
 def _fetch(wanted: Weights, target: Path) -> None:
     """Download, or say how the file can be had otherwise."""
     try:
-        if os.environ.get(OFFLINE):
-            raise WeightsError(f"{OFFLINE} is set, so nothing is downloaded")
+        if not may_download():
+            reason = "only this machine is searched" if _local.get() else f"{OFFLINE} is set"
+            raise WeightsError(f"{reason}, so nothing is downloaded")
         download(wanted.url, wanted.sha256, target)
     except WeightsError as error:
         raise WeightsError(

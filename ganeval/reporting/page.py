@@ -21,7 +21,7 @@ from ganeval.reporting.numbers import (
     shared_decimals,
     short,
 )
-from ganeval.reporting.provenance import method_lines, protocol_facts, reading_lines
+from ganeval.reporting.provenance import method_lines, protocol_facts, reading_lines, skipped_lines
 from ganeval.reporting.report import Grid, Report
 
 _SMALL_GRID = 480
@@ -56,6 +56,7 @@ def html(report: Report) -> str:
             grids=[_grid(grid, comparison, main) for grid in report.grids],
             reading=reading_lines(comparison),
             methods=method_lines(comparison),
+            skipped=skipped_lines(comparison),
             protocols=_alike(comparison, lambda row: protocol_facts(row.card)),
             environments=_alike(comparison, lambda row: [(k, str(v)) for k, v in row.card.environment.items()]),
             stages=_stages(comparison),

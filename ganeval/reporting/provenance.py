@@ -40,6 +40,23 @@ def method_lines(comparison: Comparison) -> list[str]:
     return [f"{', '.join(metrics)}: {method}." for method, metrics in methods.items()]
 
 
+def skipped_lines(comparison: Comparison) -> list[str]:
+    """What a suite left out: one line per reason, with the metrics, and the models where it is not all of them."""
+    left: dict[str, dict[str, list[str]]] = {}
+    for row in comparison.rows:
+        for metric, reason in row.card.skipped.items():
+            left.setdefault(plain(reason), {}).setdefault(plain(metric), []).append(row.name)
+    return [
+        f"Not computed: {', '.join(metrics)}{_of(names, len(comparison.rows))}: {reason}."
+        for reason, metrics in left.items()
+        if (names := list(dict.fromkeys(name for rows in metrics.values() for name in rows)))
+    ]
+
+
+def _of(names: list[str], rows: int) -> str:
+    return "" if len(names) == rows else f" of {', '.join(names)}"
+
+
 def protocol_lines(comparison: Comparison) -> list[str]:
     """One line per protocol in the table: its name, digest, features, reference, counts and seed."""
     cards: dict[str, list[Scorecard]] = {}

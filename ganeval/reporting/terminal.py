@@ -11,9 +11,10 @@ from rich.text import Text
 
 from ganeval.compare import Cell, Column, Comparison, Row, plain
 from ganeval.reporting.numbers import ARROWS, column_decimals, format_interval, format_value
-from ganeval.reporting.provenance import reading_lines
+from ganeval.reporting.provenance import reading_lines, skipped_lines
 
 _UNLIMITED = 10_000
+_MANY = 8  # scores of one model: beyond that they stand below each other
 
 
 def table(comparison: Comparison, columns: Sequence[int] | None = None) -> Table:
@@ -30,6 +31,22 @@ def table(comparison: Comparison, columns: Sequence[int] | None = None) -> Table
     return shown
 
 
+def tall_table(comparison: Comparison) -> Table:
+    """A rich table of one model's scores, one below the other."""
+    (row,) = comparison.rows
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, title=row.name, title_justify="left", title_style="bold")
+    shown.add_column("metric")
+    shown.add_column("value", justify="right", no_wrap=True)
+    shown.add_column("interval", justify="right", no_wrap=True, style="dim")
+    shown.add_column("features", style="dim", overflow="fold")
+    for index, cell in ((index, cell) for index, cell in enumerate(row.cells) if cell is not None):
+        column, decimals = comparison.columns[index], column_decimals(comparison, index)
+        value = format_value(cell.score.value, decimals)
+        name = f"{plain(column.metric)} {ARROWS[column.better]}".rstrip()
+        shown.add_row(name, value, format_interval(cell.score, decimals), plain(column.features))
+    return shown
+
+
 def show(comparison: Comparison) -> None:
     """Print the table and how to read it.
 
@@ -38,10 +55,14 @@ def show(comparison: Comparison) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _UNLIMITED
-    for columns in _pieces(comparison, console):
+    tall = len(comparison.rows) == 1 and len(comparison.columns) > _MANY
+    if tall:
+        console.print(tall_table(comparison))
+    for columns in [] if tall else _pieces(comparison, console):
         piece = table(comparison, columns)
         console.print(piece, width=min(console.width, _natural_width(piece, console)))
-    for line in [*_features(comparison), *(f"† {note}" for note in comparison.footnotes), *reading_lines(comparison)]:
+    notes = [f"† {note}" for note in comparison.footnotes]
+    for line in [*_features(comparison), *notes, *reading_lines(comparison), *skipped_lines(comparison)]:
         console.print(Text(line, style="dim"), soft_wrap=True)
 
 
