@@ -42,7 +42,7 @@ def _metrics() -> list[Row]:
             "range": "{:g} .. {:g}".format(*metric.range),
             "optimum": "-" if metric.optimum is None else f"{metric.optimum:g}",
             "better": metric.better,
-            "features": "any" if metric.rebase else metric.tap,
+            "features": metric.tap if not metric.rebase else "any distance of pairs" if metric.pairs else "any",
             "options": ", ".join(f"{option}={value}" for option, value in metric.options.items()) or "-",
             "cost": metric.cost,
             "paper": metric.paper,
@@ -59,6 +59,7 @@ def _features() -> list[Row]:
         {
             "name": entry.usage,
             "what": entry.summary,
+            "of": "pairs of images" if entry.pairs else "images",
             "layers": ", ".join(entry.layers),
             "default": entry.default,
             "ready": "yes" if entry.available else "needs weights",
