@@ -55,10 +55,10 @@ class OneSize:
     """Remembers the size of the first images; later ones must have it too, or their rows could not be compared.
 
     Attributes:
-        instead: what a user with images of several sizes could do besides resizing them.
+        instead: what a user with images of several sizes could do besides resizing them; `{size}` is the least side.
     """
 
-    def __init__(self, name: str, instead: str = "compare pixels at a common size with pixels:16, say") -> None:
+    def __init__(self, name: str, instead: str = "compare pixels at a common size with pixels:{size}") -> None:
         self.name, self.instead = name, instead
         self.size: tuple[int, int] | None = None
 
@@ -69,7 +69,7 @@ class OneSize:
         if got != self.size:
             raise ImageError(
                 f"{self.name} takes images of one size, got {got[0]}x{got[1]} after {self.size[0]}x{self.size[1]}: "
-                f"resize them first, or {self.instead}"
+                f"resize them first, or {self.instead.format(size=min(*got, *self.size))}"
             )
 
 

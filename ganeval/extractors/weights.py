@@ -81,7 +81,7 @@ def known_weights() -> dict[str, Weights]:
     alexnet = Weights(
         name="alexnet",
         files=("alexnet-owt-7be5be79.pth",),
-        sha256="7be5be79",
+        sha256="7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
         url="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
         licence="BSD-3-Clause",
         note="torchvision's AlexNet on ImageNet, behind LPIPS",
@@ -89,7 +89,7 @@ def known_weights() -> dict[str, Weights]:
     squeezenet = Weights(
         name="squeezenet1_1",
         files=("squeezenet1_1-b8a52dc0.pth",),
-        sha256="b8a52dc0",
+        sha256="b8a52dc049b60e4b6ab68ad0df457362afab8b6304b2febdc1650a5dab4d7e7b",
         url="https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
         licence="BSD-3-Clause",
         note="torchvision's SqueezeNet 1.1 on ImageNet, behind LPIPS",
