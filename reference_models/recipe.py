@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,8 @@ from ganeval.errors import GanevalError
 
 Loss: TypeAlias = "Callable[[ModuleDict, Batch], dict[str, Tensor]]"
 """Terms by name. Terms with a gradient are summed and minimised; terms without one (`D(x)`) are only logged."""
+
+Shared = TypeVar("Shared")
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,17 @@ class Batch:
 
     def __init__(self, real: Tensor, labels: Tensor, rng: torch.Generator) -> None:
         self.real, self.labels, self.rng = real, labels, rng
-        self._shared: dict[str, Tensor] = {}
+        self._shared: dict[str, Any] = {}
 
-    def once(self, name: str, make: Callable[[], Tensor]) -> Tensor:
-        """Compute `make()` at the first call in this batch and return the same tensor afterwards.
+    def once(self, name: str, make: Callable[[], Shared]) -> Shared:
+        """Compute `make()` at the first call in this batch and return the same tensor (or tensors) afterwards.
 
         One generator forward serves both turns: detached for the discriminator, with its graph for the generator.
         """
         if name not in self._shared:
             self._shared[name] = make()
-        return self._shared[name]
+        found: Shared = self._shared[name]
+        return found
 
 
 @dataclass(frozen=True)
@@ -134,11 +137,11 @@ class Recipe(ABC):
     def fake(self, nets: ModuleDict, batch: Batch) -> Tensor:
         """Generated images beside `batch.real`, (N, C, S, S): one forward per batch, shared by its turns."""
 
-        def make() -> Tensor:
-            latents = self.latents(len(batch.real), batch.rng).to(batch.real.device)
-            return self.generate(nets, latents, batch.labels)
+        return batch.once("fake", lambda: self.generate(nets, self.drawn(batch), batch.labels))
 
-        return batch.once("fake", make)
+    def drawn(self, batch: Batch) -> Tensor:
+        """The latents of `fake`, as many as `batch.real`: one draw per batch, shared by its turns."""
+        return batch.once("latents", lambda: self.latents(len(batch.real), batch.rng).to(batch.real.device))
 
 
 @dataclass(frozen=True)
@@ -170,10 +173,14 @@ class Fitted(Recipe):
 
 @runtime_checkable
 class Encoder(Protocol):
-    """A recipe that also goes the other way, from images to latents."""
+    """A recipe that also goes the other way, from images to latents. Inherit it after `Recipe`."""
 
     def encode(self, nets: ModuleDict, images: Tensor) -> Tensor:
         """Float (N, C, S, S) in [-1, 1] => latents as `generate` takes them, (N, ...); their mean if drawn."""
 
+    def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
+        """`Recipe.generate`."""
+
     def reconstruct(self, nets: ModuleDict, images: Tensor, labels: Tensor) -> Tensor:
-        """Float (N, C, S, S) in [-1, 1] => the same images as the model remembers them."""
+        """Float (N, C, S, S) in [-1, 1] => the same images as the model remembers them: G(E(x)), unless overridden."""
+        return self.generate(nets, self.encode(nets, images), labels)
