@@ -75,7 +75,7 @@ def test_gradient_steps_hardly_improve_the_widths() -> None:
         objective(centres, rows, logs, common).backward()
         optimiser.step()
     left = with_best_common(centres, rows, fitted) - with_best_common(centres, rows, logs.detach())
-    assert 0 < gained
+    assert gained > 0
     assert left < 0.02 * gained
 
 
