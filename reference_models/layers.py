@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
 from torch.nn.utils.parametrizations import spectral_norm
 
 from reference_models.recipe import DataSpec
@@ -93,3 +95,38 @@ def spectral(net: Net) -> Net:
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d | nn.Embedding):
             spectral_norm(layer)
     return net
+
+
+class Maxout(nn.Module):
+    """(N, inputs) => (N, units): each unit is the largest of `pieces` linear maps."""
+
+    def __init__(self, inputs: int, units: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, units * pieces)
+        self.split = nn.Unflatten(1, (units, pieces))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, inputs) => (N, units)."""
+        units: Tensor = self.split(self.linear(inputs))
+        return units.amax(2)
+
+
+class WithClass(nn.Module):
+    """Tells `net` the class of each input: joined to the features, one-hot; to maps, as many maps, all 1 or all 0."""
+
+    def __init__(self, net: nn.Module, classes: int) -> None:
+        super().__init__()
+        self.net, self.classes = net, classes
+
+    def forward(self, inputs: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(N, F) or (N, F, H, W), and labels int64 (N,) => what `net` makes of (N, F + classes, ...).
+
+        Without labels, every class counts alike, 1 / classes: what a discriminator sees where nobody knows the class.
+        """
+        shape = (len(inputs), self.classes, *inputs.shape[2:])
+        if labels is None:
+            hot = inputs.new_full(shape, 1 / self.classes)
+        else:
+            hot = one_hot(labels, self.classes).to(inputs).view(*shape[:2], *[1] * len(shape[2:])).expand(shape)
+        made: Tensor = self.net(torch.cat([inputs, hot], 1))
+        return made

@@ -26,22 +26,9 @@ from torch.nn import ModuleDict, Parameter
 from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
+from reference_models.layers import Maxout
 from reference_models.losses import cross_entropy, mean_probabilities
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
-
-
-class Maxout(nn.Module):
-    """(N, inputs) => (N, units): each unit is the largest of `pieces` linear maps."""
-
-    def __init__(self, inputs: int, units: int, pieces: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(inputs, units * pieces)
-        self.split = nn.Unflatten(1, (units, pieces))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(N, inputs) => (N, units)."""
-        units: Tensor = self.split(self.linear(inputs))
-        return units.amax(2)
 
 
 def generator(spec: DataSpec, latent: int, hidden: int) -> nn.Module:
