@@ -7,12 +7,25 @@ from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 
 
-@metric(better="neither", range=(0, 100), optimum=None, paper="Alaa et al. 2022, arXiv:2102.08921")
+@metric(
+    better="neither",
+    range=(0, 100),
+    optimum=None,
+    paper="Alaa et al. 2022, arXiv:2102.08921",
+    family="memorisation",
+    cost="(N + M) M D",
+)
 def authpct(train: Features, fake: Features) -> float:
     """Percentage of generated samples that are further from their nearest training sample than that one from its own.
 
-    About 50 for new samples of the training distribution, 0 for copies; samples far from everything score high as well,
-    so it says nothing about quality: read it next to the same number for held-out images.
+    Formula: 100 E_y [|y - x| > |x - x'|], with x the training sample nearest to y and x' the one nearest to x.
+
+    Trust: next to the same number for held-out images. About 50 for new samples of the training distribution, 0 for
+    copies, where the training set has no near-duplicates: those shorten |x - x'|, and copying goes unseen.
+
+    Blind to: quality. Samples far from everything score 100.
+
+    Toy: far
 
     >>> import torch
     >>> def features(*rows):

@@ -21,16 +21,26 @@ from ganeval.uncertainty import Estimate
     optimum=None,
     paper="Arora, Risteski and Zhang 2018, arXiv:1706.08224",
     laws=Laws(sees=frozenset({"modes"})),
+    family="diversity",
+    cost="(N^2 + M^2) D",
 )
 def birthday(real: Features, fake: Features, *, closest: float = 0.01) -> Estimate:
     """Pairs of generated samples over pairs that are near-duplicates: the effective size of the support.
 
     The paper draws batches until half of them hold a pair that a person calls duplicates; s such samples mean a support
-    of about s^2. Here all N (N - 1) / 2 pairs enter, whose share of duplicates estimates sum_i p_i^2 for a discrete
-    distribution p, and a pair is a duplicate if it is nearer than the nearest neighbours of the `closest` share of real
-    samples. One duplicate is added, so that none found gives about N^2 / 2, the most that N samples can show, and not
-    infinity. Only comparable at one N, with one real set: read it next to the same number for real images. Blind to
-    quality: the real set gives the threshold only.
+    of about s^2. Here all pairs enter, and a pair is a duplicate if it is nearer than the nearest neighbours of the
+    `closest` share of real samples.
+
+    Formula: (P + 1) / (F + 1), with F of the P = N (N - 1) / 2 pairs duplicates: their share estimates sum_i p_i^2 for
+    a discrete distribution p. One duplicate is added, so that none found gives about N^2 / 2, the most that N samples
+    can show, and not infinity.
+
+    Trust: next to the same number for real images, at one N and with one real set. The interval is wide: few pairs are
+    found.
+
+    Blind to: quality, since the real set gives the threshold only; and to a support larger than about N^2.
+
+    Toy: far
 
     >>> def features(*values):
     ...     summary = Features()

@@ -12,16 +12,31 @@ from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
 
 
-@metric(better="lower", range=(0, 1), optimum=0.5, paper="Lopez-Paz and Oquab 2017, arXiv:1610.06545")
+@metric(
+    better="lower",
+    range=(0, 1),
+    optimum=0.5,
+    paper="Lopez-Paz and Oquab 2017, arXiv:1610.06545",
+    family="classifier",
+    cost="folds logistic regressions, N D per step",
+)
 def c2st(
     real: Features, fake: Features, *, folds: int = 5, inverse_penalty: float = 0.01, rng: np.random.Generator
 ) -> Estimate:
     """Cross-fitted accuracy of logistic regression, real against generated: 0.5 is chance, 1 is told apart at sight.
 
     Every sample is classified by a model fitted without its fold, on features scaled to unit variance, with
-    scikit-learn's C = `inverse_penalty`. The value is the mean of both classes' accuracy; classes weigh the same in
-    the fit, whatever their counts. For Gaussians at Mahalanobis distance D the best possible is Phi(D / 2). Below
-    0.5 is noise. Blind to what no hyperplane separates, such as dropped modes around the same mean, and to copies.
+    scikit-learn's C = `inverse_penalty`; classes weigh the same in the fit, whatever their counts.
+
+    Formula: the mean of the shares of real and of generated samples that are classified right. For Gaussians at
+    Mahalanobis distance D the best possible is Phi(D / 2).
+
+    Trust: to find any linear difference: it is the most sensitive of all to one feature that differs, and says 1 long
+    before images look bad. Below 0.5 is noise. Compare at equal counts, since more samples fit better models.
+
+    Blind to: what no hyperplane separates, such as dropped modes around the same mean, and to copies.
+
+    Toy: shape
 
     Raises:
         GanevalError: fewer than two samples of a set for each fold.

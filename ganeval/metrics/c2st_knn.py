@@ -14,14 +14,29 @@ from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
 
 
-@metric(better="lower", range=(0, 1), optimum=0.5, paper="Lopez-Paz and Oquab 2017, arXiv:1610.06545")
+@metric(
+    better="lower",
+    range=(0, 1),
+    optimum=0.5,
+    paper="Lopez-Paz and Oquab 2017, arXiv:1610.06545",
+    family="classifier",
+    cost="N^2 D",
+)
 def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Generator) -> Estimate:
     """Accuracy of a k-nearest-neighbour classifier, real against generated, fitted on one half and tested on the other.
 
     k = 0 takes the root of the number of samples fitted, as the paper does. As many samples of either set enter as the
-    smaller has; those of the larger are drawn by `rng`, as are the halves. 0.5 is chance; far above it, generated
-    samples live elsewhere or crowd together. Values below 0.5 are noise, or copies of real samples. A tied vote counts
-    one half.
+    smaller has; those of the larger are drawn by `rng`, as are the halves. A tied vote counts one half.
+
+    Formula: the mean of the shares of real and of generated samples of the second halves whose k nearest samples of the
+    first halves are mostly of their own set.
+
+    Trust: above 0.5 by more than its interval, generated samples live elsewhere or crowd together. In many dimensions
+    neighbours become uninformative, and it finds less than `c2st`.
+
+    Blind to: copies, which lower it like perfect samples, below 0.5 even; and to quality beyond being told apart.
+
+    Toy: copies
 
     >>> def features(*values):
     ...     summary = Features()

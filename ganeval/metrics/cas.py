@@ -39,6 +39,8 @@ def cas(real: Labelled, fake: Labelled, *, folds: int = 5, inverse_penalty: floa
     Blind to: what no class needs, such as a background that is always the same, and unrealistic samples that are told
     apart all the same.
 
+    Toy: exaggerated classes
+
     >>> import torch
     >>> from ganeval.summaries import Features
     >>> real, fake = (Features(), Features())

@@ -45,6 +45,8 @@ def classifier_score(
 
     Blind to: the real set, copies, and one image per class repeated.
 
+    Toy: one per class
+
     >>> summary = Features()
     >>> summary.update(torch.tensor([[100.0, 0.0, 0.0], [0.0, 100.0, 0.0]]))  # two images, each surely of its own class
     >>> estimate = classifier_score(summary, splits=1, rng=np.random.default_rng(0))

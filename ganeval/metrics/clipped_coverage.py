@@ -18,13 +18,23 @@ from ganeval.summaries import Features
     optimum=1,
     paper="Salvy et al. 2025, arXiv:2507.01761",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="neighbours",
+    cost="(N + M) M D",
 )
 def clipped_coverage(real: Features, fake: Features, *, k: int = 5) -> float:
     """Share m / M of good generated samples that would fill the real samples' balls as the M at hand do.
 
     A real sample's ball, out to its k-th nearest real neighbour, is filled to min(1, J / k) by the J generated samples
-    in it. For m samples of the real distribution J is beta-binomial(m; k, N - k), whatever that distribution is, which
-    turns the mean filling back into m. Blind to bad samples beyond the share they take away, and to copies.
+    in it.
+
+    Formula: m / N, with m the number of good samples whose expected mean filling equals that of the N at hand. For m
+    samples of the real distribution J is beta-binomial(m; k, M - k), whatever that distribution is.
+
+    Trust: at any counts: the expectation for good samples is 1, where that of `coverage` depends on N and k.
+
+    Blind to: copies, which fill the balls best; bad samples cost no more than their share.
+
+    Toy: copies
 
     >>> summary = Features()
     >>> summary.update(torch.arange(8.0)[:, None])

@@ -5,19 +5,35 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganeval.linalg import balls_around
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 
 _ROUNDING = 1e-9  # a ball ends on its k-th neighbour, which rounding must not push out
 
 
-@metric(better="higher", range=(0, 1), optimum=1, paper="Salvy et al. 2025, arXiv:2507.01761")
+@metric(
+    better="higher",
+    range=(0, 1),
+    optimum=1,
+    paper="Salvy et al. 2025, arXiv:2507.01761",
+    laws=Laws(blind=frozenset({"occlusion"})),
+    family="neighbours",
+    cost="(N + M) M D",
+)
 def clipped_density(real: Features, fake: Features, *, k: int = 5) -> float:
     """Density with radii clipped at their median and each sample's share clipped at 1, over that of real samples.
 
-    mean_j min(1, B(y_j) / k) / mean_i min(1, B(x_i) / k), at most 1, where B counts the balls around other real samples
-    that hold a sample, and a ball reaches to the k-th nearest real neighbour or the median of these radii. It falls in
-    proportion to the share of bad samples. Blind to dropped modes and to copies.
+    B counts the balls around other real samples that hold a sample, and a ball reaches to the k-th nearest real
+    neighbour or the median of these radii, whichever is nearer.
+
+    Formula: mean_j min(1, B(y_j) / k) / mean_i min(1, B(x_i) / k), at most 1, over generated y and real x.
+
+    Trust: as a share of good samples: it falls in proportion to the bad ones, and no outlier, no crowd can lift it.
+
+    Blind to: dropped modes and copies; and spoilt images whose features gather where real ones are dense, as those of
+    half covered images do on classifiers.
+
+    Toy: dropped modes
 
     >>> import torch
     >>> def features(*rows):

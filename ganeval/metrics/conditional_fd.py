@@ -38,6 +38,8 @@ def conditional_fd(real: Labelled, fake: Labelled) -> Estimate:
 
     Blind to: errors in the covariance of classes that cancel in the pool, and how often a class is drawn.
 
+    Toy: class frequencies
+
     >>> import torch
     >>> from ganeval.summaries import Features
     >>> real, fake = (Features(), Features())

@@ -21,6 +21,8 @@ from ganeval.uncertainty import Estimate, normal_interval
     range=(-math.inf, math.inf),
     optimum=0,
     paper="Meehan et al. 2020, arXiv:2004.05675",
+    family="memorisation",
+    cost="(N + M) M D, and k-means of `cells` centres",
 )
 def ct(
     train: Features, heldout: Features, fake: Features, *, cells: int = 10, least: int = 20, rng: np.random.Generator
@@ -28,10 +30,17 @@ def ct(
     """Data-copying test: negative where generated samples lie nearer to training images than held-out images do.
 
     In each of `cells` k-means cells of the training set, the distances to the nearest training sample of generated and
-    of held-out samples are compared by the Mann-Whitney U, standardised; these z-scores are averaged with the held-out
-    share of the cells as weights. Cells with fewer than `least` generated samples, or no held-out one, are left out.
-    About 0 for new samples of the training distribution; well below it is copying, well above it poor samples. It
-    grows with the root of N. Blind to a few copies among many distant samples: read it next to authpct.
+    of held-out samples are compared.
+
+    Formula: sum_c w_c Z_c, with Z_c the Mann-Whitney U of cell c, standardised, and w_c the held-out share of the cell.
+    Cells with fewer than `least` generated samples, or no held-out one, are left out.
+
+    Trust: where the held-out images are of the same source as the training set. About 0 for new samples of the training
+    distribution; well below it is copying, well above it poor samples. It grows with the root of N.
+
+    Blind to: a few copies among many distant samples: read it next to authpct.
+
+    Toy: hidden copies
 
     Raises:
         GanevalError: no cell has enough samples.

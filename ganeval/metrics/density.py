@@ -5,16 +5,31 @@ from __future__ import annotations
 import math
 
 from ganeval.linalg import balls_around
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 
 
-@metric(better="higher", range=(0, math.inf), optimum=1, paper="Naeem et al. 2020, arXiv:2002.09797")
+@metric(
+    better="higher",
+    range=(0, math.inf),
+    optimum=1,
+    paper="Naeem et al. 2020, arXiv:2002.09797",
+    laws=Laws(blind=frozenset({"occlusion"})),
+    family="neighbours",
+    cost="(N + M) M D",
+)
 def density(real: Features, fake: Features, *, k: int = 5, strict: bool = False) -> float:
     """Mean number of real k-nearest-neighbour balls around a generated sample, over k.
 
-    Its expectation is 1 when both sets come from one distribution (eq. 5); above 1, samples crowd where real ones are
-    dense. Unlike precision, a single real outlier hardly moves it.
+    Formula: 1/(k N) sum_j sum_i [|y_j - x_i| <= r_i], with r_i from real sample x_i to its `k`-th nearest other one;
+    `strict` leaves the surface out. Its expectation is 1 when both sets come from one distribution (eq. 5).
+
+    Trust: for fidelity, where real outliers spoil `precision`: a single one hardly moves it.
+
+    Blind to: dropped modes, and to crowding, which it rewards: above 1, samples gather where real ones are dense. So do
+    features of half covered images on classifiers, which can score above clean ones.
+
+    Toy: crowd
 
     >>> import torch
     >>> def features(*rows):

@@ -25,14 +25,22 @@ _MOST_PIVOTS = 10_000_000
     optimum=0,
     paper="Rubner et al. 2000, doi:10.1023/A:1026543900054",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="transport",
+    cost="size^2 D, and size^3 in the worst case",
 )
 def emd(real: Features, fake: Features, *, size: int = 1000, rng: np.random.Generator) -> Estimate:
     """min over transport plans of the mean |x - y|, in feature units, on at most `size` samples of each set.
 
-    Exact for the samples, but biased upwards for the distributions, by about size^(-1/D): in a thousand dimensions two
-    draws from one distribution are nearly as far apart as its samples are. The method names the distance of two draws
-    of that size from the real set, where it has so many: only what lies above that floor is the generator's. Time grows
-    as size^2 to size^3. Needs the package POT, `pip install ganeval[transport]`.
+    Formula: min over plans p with the sets as margins of sum_ij p_ij |x_i - y_j|, in feature units, on at most `size`
+    samples of each set; exact for these. Needs the package POT, `pip install ganeval[transport]`.
+
+    Trust: against the floor that the method names, the distance of two draws of that size from the real set: only what
+    lies above it is the generator's. The bias falls as size^(-1/D): in a thousand dimensions two draws from one
+    distribution are nearly as far apart as its samples are.
+
+    Blind to: differences smaller than that floor; copies lie below it.
+
+    Toy: sample size; copies
 
     >>> def features(*rows):
     ...     summary = Features()

@@ -16,13 +16,22 @@ from ganeval.uncertainty import Estimate, normal_interval
     optimum=0,
     paper="Szekely and Rizzo 2013, doi:10.1016/j.jspi.2013.03.018",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="kernel",
+    cost="(N + M)^2 D",
 )
 def energy_distance(real: Features, fake: Features) -> Estimate:
     """2 E|x - y| - E|x - x'| - E|y - y'|, in feature units; unbiased, so it may fall below 0 for equal sets.
 
-    It is 0 for equal distributions only (prop. 1), it has no option to tune, and it is the squared maximum mean
+    Formula: 2 E|x - y| - E|x - x'| - E|y - y'|, in feature units, over pairs of different samples: unbiased, so it may
+    fall below 0 for equal sets. It is 0 for equal distributions only (prop. 1), and it is the squared maximum mean
     discrepancy of the kernel -|x - y| (Sejdinovic et al. 2013), hence the same interval as for `kid`.
-    Moments of higher order enter weakly: in many dimensions it sees little but the mean, the scale and gross outliers.
+
+    Trust: at any counts, with no option to tune.
+
+    Blind to: moments of higher order, nearly: in many dimensions it sees little but the mean, the scale and gross
+    outliers; and to copies.
+
+    Toy: shape; copies
 
     >>> import torch
     >>> def features(*rows):

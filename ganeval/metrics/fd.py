@@ -12,13 +12,27 @@ from ganeval.metrics.metric import metric
 from ganeval.summaries import Moments
 
 
-@metric(better="lower", range=(0, math.inf), optimum=0, paper="Heusel et al. 2017, arXiv:1706.08500")
+@metric(
+    better="lower",
+    range=(0, math.inf),
+    optimum=0,
+    paper="Heusel et al. 2017, arXiv:1706.08500",
+    family="Frechet",
+    cost="N D^2 + D^3, or N^2 D where N < D",
+)
 def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """Frechet distance on any features: how far apart the two sets are in mean and covariance.
 
-    |m_r - m_f|^2 + tr(S_r) + tr(S_f) - 2 tr((S_r S_f)^(1/2)), in squared feature units (Dowson and Landau 1982, eq. 4).
-    Biased upwards by about 1/N: compare at equal sample counts only. On the Inception features of 2015 it is the FID.
-    Covariances S are sums over N - `ddof`: 1, or 0 as StyleGAN2 and 3 divide.
+    Formula: |m_r - m_f|^2 + tr(S_r) + tr(S_f) - 2 tr((S_r S_f)^(1/2)), in squared feature units (Dowson and Landau
+    1982, eq. 4). Covariances S are sums over N - `ddof`: 1, or 0 as StyleGAN2 and 3 divide. On the Inception features
+    of 2015 it is the FID.
+
+    Trust: at equal sample counts only, and with several times more samples than features: it is biased upwards by about
+    1/N. See `fd_infinity`.
+
+    Blind to: whatever mean and covariance do not hold, such as another shape around both; and to copies.
+
+    Toy: sample size; shape; copies
 
     >>> import torch
     >>> def moments(*rows):

@@ -21,15 +21,25 @@ from ganeval.uncertainty import Estimate
     optimum=0,
     paper="Chong and Forsyth 2020, arXiv:1911.07023",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="Frechet",
+    cost="parts (N D^2 + D^3)",
 )
 def fd_infinity(real: Features, fake: Features, *, parts: int = 4, rng: np.random.Generator) -> Estimate:
     """Intercept of a line through the Frechet distances of smaller samples against 1/N, so without most of fd's bias.
 
-    FD_N = FD + c/N. Both sets are cut into 1, 2, ... `parts` disjoint parts; the distances of a cut are
-    averaged. The paper cuts only the generated set, which leaves the reference's half of the bias. The line is straight
-    only while a part has at least D samples: smaller parts are not used where that can be helped, and the method says
-    where it cannot; then much of the bias stays. Below 0 at times for equal sets, and for a copy of the real set, whose
-    samples are not independent. No interval: the parts share their samples, so residuals do not show the error.
+    Both sets are cut into 1, 2, ... `parts` disjoint parts; the distances of a cut are averaged. The paper cuts only
+    the generated set, which leaves the reference's half of the bias.
+
+    Formula: the intercept FD of the line FD_N = FD + c/N through these distances.
+
+    Trust: where a part has at least D samples, since only there the line is straight: smaller parts are not used where
+    that can be helped, and the method says where it cannot; then much of the bias stays. Below 0 at times for equal
+    sets, and for a copy of the real set, whose samples are not independent. No interval: the parts share their samples,
+    so residuals do not show the error.
+
+    Blind to: what `fd` is blind to.
+
+    Toy: sample size; shape
 
     >>> import torch
     >>> def features(*rows):

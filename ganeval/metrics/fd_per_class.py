@@ -36,6 +36,8 @@ def fd_per_class(real: Labelled, fake: Labelled, *, shrinkage: Literal["none", "
 
     Blind to: how often a class is drawn, and whatever a Gaussian per class does not hold.
 
+    Toy: class frequencies
+
     >>> import torch
     >>> from ganeval.summaries import Features
     >>> real, fake = (Features(), Features())

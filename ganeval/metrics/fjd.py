@@ -34,6 +34,8 @@ def fjd(real: Labelled, fake: Labelled, *, scale: float = 1.0) -> Estimate:
 
     Blind to: a mismatch of samples and classes that leaves all class means where they were.
 
+    Toy: shape
+
     >>> from ganeval.summaries import Features
     >>> real, fake = (Features(), Features())
     >>> for summary in (real, fake):

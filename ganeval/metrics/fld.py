@@ -21,6 +21,8 @@ from ganeval.uncertainty import Estimate, normal_interval
     range=(-math.inf, math.inf),
     optimum=0,
     paper="Jiralerspong et al. 2023, arXiv:2302.04440",
+    family="memorisation",
+    cost="N (M D + H D + M steps), H held-out samples",
 )
 def fld(
     train: Features, heldout: Features, fake: Features, *, size: int = 10_000, rng: np.random.Generator
@@ -29,16 +31,25 @@ def fld(
 
     The density is a mixture of one isotropic Gaussian per generated sample, whose widths make the training set most
     likely. A copy of a training image gets a vanishing width and no say over held-out images, so that memorising, poor
-    samples and missing modes all raise the score. Surprise is the negative log-likelihood in nats per dimension;
-    features are scaled to mean 0 and standard deviation 1 over the held-out set. The constant taken off is the surprise
-    under the same mixture on one half of the training set, with widths for the other half: about 0 is as good as
-    training images, above 100 is very poor, and copies of the whole training set go beyond any bound. Samples drawn
-    closer to their centre than the real ones can fall below 0.
+    samples and missing modes all raise the score.
+
+    Formula: 100 (L(heldout) - c), with L the mean negative log-likelihood in nats per dimension, features scaled to
+    mean 0 and standard deviation 1 over the held-out set, and c the same under the mixture on one half of the training
+    set, with widths for the other half.
 
     At most `size` generated samples, 10,000 as published, enter. The published program fits the same widths by 50
     gradient steps, this one by expectation maximisation, to a higher likelihood: on toys the scores agree to 0.01 in
     256 dimensions, to 2 in 64. `details` hold the score on the training set and the difference, `fld_gap`. Takes 8
     bytes for each pair of a generated and a training sample.
+
+    Trust: where held-out images are of the same source as the training set. About 0 is as good as training images,
+    above 100 is very poor, and copies of the whole training set go beyond any bound. Samples drawn closer to their
+    centre than the real ones can fall below 0.
+
+    Blind to: the reason: copies, poor samples and missing modes raise one number. See `fld_gap`, precision and
+    coverage.
+
+    Toy: copies; far
 
     >>> import torch
     >>> def features(n, mean, seed):

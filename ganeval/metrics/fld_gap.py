@@ -18,15 +18,23 @@ from ganeval.uncertainty import Estimate, normal_interval
     optimum=0,
     paper="Jiralerspong et al. 2023, arXiv:2302.04440",
     laws=Laws(sees=frozenset()),
+    family="memorisation",
+    cost="as `fld`",
 )
 def fld_gap(
     train: Features, heldout: Features, fake: Features, *, size: int = 10_000, rng: np.random.Generator
 ) -> Estimate:
     """`fld` on the training set minus `fld` on the held-out set: about 0 without memorising, far below 0 with it.
 
-    The constant of `fld` cancels. It is slightly negative in few dimensions even for new samples, because the widths
-    are fitted to the training set. A single exact copy makes one training image as likely as arithmetic allows, and
-    weighs about 2000 / N for N training images. Blind to quality.
+    Formula: 100 (L(train) - L(heldout)) under the mixture of `fld`, whose constant cancels.
+
+    Trust: where held-out images are of the same source as the training set. It is slightly negative in few dimensions
+    even for new samples, because the widths are fitted to the training set. A single exact copy makes one training
+    image as likely as arithmetic allows, and weighs about 2000 / N for N training images.
+
+    Blind to: quality.
+
+    Toy: far
 
     >>> import torch
     >>> def features(*parts):

@@ -40,6 +40,8 @@ def inception_score(
 
     Blind to: the real set, copies, and one image per class repeated.
 
+    Toy: one per class
+
     >>> import torch
     >>> summary = Features()
     >>> summary.update(torch.tensor([[100.0, 0.0], [0.0, 100.0]]))  # two images, each surely of its own class

@@ -31,6 +31,8 @@ def label_consistency(real: Labelled, fake: Labelled, *, folds: int = 5, inverse
 
     Blind to: lost diversity. One typical sample per class, repeated, gets 1.
 
+    Toy: one per class
+
     >>> import torch
     >>> from ganeval.summaries import Features
     >>> real, fake = (Features(), Features())

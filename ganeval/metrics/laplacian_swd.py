@@ -31,17 +31,25 @@ def _as_patches(numbers: Tensor) -> Tensor:
     optimum=0,
     paper="Karras et al. 2018, arXiv:1710.10196",
     laws=Laws(sees=frozenset({"shift", "modes"}), rows=_as_patches),
+    family="transport",
+    cost="projections (P N log(P N) + P N D), P patches an image, per level",
 )
 def laplacian_swd(real: Features, fake: Features, *, projections: int = 512, rng: np.random.Generator) -> Estimate:
     """1000 times the sliced W_1 between 7x7 patches of either set, mean over the levels of a Laplacian pyramid.
 
-    A level's patches are normalised per colour channel, to mean 0 and standard deviation 1 over the set, each set by
-    its own: the distance is blind to brightness, contrast and tint, and to everything larger than a patch of the 16x16
-    level. `details` hold the distance by level: fine levels tell of sharpness and noise, the coarsest of layout.
-    Biased upwards by sampling, about as 1 / sqrt(number of patches): compare at equal counts.
+    Formula: 1000 times the mean over levels of E_u W_1(u.x, u.y), over uniform unit directions u, with x and y patches
+    of 147 values, normalised per level and colour channel to mean 0 and standard deviation 1 over the set, each set by
+    its own.
 
-    The paper: 16,384 images, 128 patches each, 4 x 128 directions. Here 32 patches each unless `--features
-    laplacian:128` says otherwise, where an image's content decides.
+    `details` hold the distance by level: fine levels tell of sharpness and noise, the coarsest of layout. The paper:
+    16,384 images, 128 patches each, 4 x 128 directions. Here 32 patches each unless `--features laplacian:128` says
+    otherwise, where an image's content decides.
+
+    Trust: at equal counts and one image size: biased upwards by sampling, about as 1 / sqrt(number of patches).
+
+    Blind to: brightness, contrast and tint, and to everything larger than a patch of the 16x16 level.
+
+    Toy: brightness
 
     >>> def rows(*values):  # one patch of one colour from each of two levels
     ...     patch = torch.tensor(values)[:, None].repeat(1, 147)

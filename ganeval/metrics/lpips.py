@@ -28,6 +28,8 @@ def lpips(pairs: Features) -> Estimate:
 
     Blind to: everything, where the sets are not paired.
 
+    Toy: unpaired
+
     >>> import torch
     >>> pairs = Features()
     >>> pairs.update(torch.tensor([[0.25], [0.75]]))

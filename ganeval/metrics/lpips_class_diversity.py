@@ -29,6 +29,8 @@ def lpips_class_diversity(class_pairs: Features) -> Estimate:
 
     Blind to: quality, and whether the classes are the right ones.
 
+    Toy: noise pairs
+
     >>> import torch
     >>> pairs = Features()
     >>> pairs.update(torch.tensor([[0.25], [0.75]]))

@@ -30,6 +30,8 @@ def lpips_diversity(random_pairs: Features, real_pairs: Features) -> Estimate:
 
     Blind to: quality; noise and artefacts raise it.
 
+    Toy: noise pairs
+
     >>> import torch
     >>> pairs = Features()
     >>> pairs.update(torch.tensor([[0.25], [0.75]]))

@@ -24,6 +24,8 @@ _STILL = 1e-4  # share of W_2^2 below which a step is none
     optimum=0,
     paper="Deshpande et al. 2019, arXiv:1904.05877",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="transport",
+    cost="starts iterations (N D + N log N)",
 )
 def max_sliced_wasserstein(
     real: Features, fake: Features, *, starts: int = 8, iterations: int = 30, rng: np.random.Generator
@@ -33,8 +35,15 @@ def max_sliced_wasserstein(
     The direction is sought on one half of each set, by power iterations on the transport plan's displacements from the
     difference of means and random starts, and measured on the other half; then the halves change places, and the
     squares are averaged. Among D directions one always separates two finite samples: on its own half it exaggerates,
-    and the method names that value. What is reported is a lower bound, up to the bias of a distance on a line. Blind to
-    what no single direction shows, such as a dependence between features.
+    and the method names that value.
+
+    Formula: max_u W_2(u.x, u.y) over unit directions u, in feature units.
+
+    Trust: as a lower bound, up to the bias of a distance on a line: the search may miss the best direction.
+
+    Blind to: what no single direction shows, such as most of a dependence between features; and to copies.
+
+    Toy: dependence; copies
 
     >>> def features(*rows):
     ...     summary = Features()

@@ -26,7 +26,7 @@ _DEFAULT_NETWORKS = {False: "efficientnet_lite0", True: "efficientnet_lite0_dist
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal[
-    "Frechet", "kernel", "classifier", "neighbours", "diversity", "perceptual", "memorisation", "transport", "other"
+    "Frechet", "kernel", "classifier", "neighbours", "diversity", "perceptual", "memorisation", "transport"
 ]
 Corruption = Literal["noise", "blur", "occlusion", "swirl", "salt_and_pepper", "mixing"]
 F = TypeVar("F", bound=Callable[..., float | Estimate])
@@ -96,11 +96,11 @@ def metric(
     range: tuple[float, float],
     optimum: float | None,
     paper: str,
+    family: Family,
+    cost: str,
     tap: str | None = None,
     layer: str = "",
     laws: Laws = Laws(),
-    family: Family = "other",
-    cost: str = "",
 ) -> Callable[[F], F]:
     """Declare a pure function of summaries as a metric; the function itself stays as it is.
 

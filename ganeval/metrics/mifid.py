@@ -16,14 +16,26 @@ from ganeval.summaries import Features, Moments
 _NO_DISTANCE = 1e-8  # a Frechet distance below it is rounding of zero, which no division should blow up
 
 
-@metric(better="lower", range=(0, math.inf), optimum=0, paper="Bai et al. 2021, arXiv:2106.03062")
+@metric(
+    better="lower",
+    range=(0, math.inf),
+    optimum=0,
+    paper="Bai et al. 2021, arXiv:2106.03062",
+    family="memorisation",
+    cost="N M D + (N + M) D^2 + D^3",
+)
 def mifid(real: Features, fake: Features, *, tau: float = 0.1) -> float:
     """Frechet distance over the mean cosine distance to the nearest real sample, where that mean is below `tau`.
 
-    fd / m with m the mean over generated samples of min_i 1 - |cos(y, x_i)|, and m = 1 from `tau` on. The
-    real set has to be the training images. tau = 0.1 was chosen for Inception features: on others almost any generator
-    may lie below it. Blind to an exact copy of the whole set, whose Frechet distance is 0, and to copies among many
-    other samples: read it next to ct and authpct.
+    Formula: fd / m, with m the mean over generated samples of min_i 1 - |cos(y, x_i)|, and m = 1 from `tau` on.
+
+    Trust: where the real set is the training set, and on Inception features, for which tau = 0.1 was chosen: on others
+    almost any generator may lie below it.
+
+    Blind to: an exact copy of the whole set, whose Frechet distance is 0, and to copies among many other samples: read
+    it next to ct and authpct.
+
+    Toy: copies; hidden copies
 
     >>> summary = Features()
     >>> summary.update(torch.eye(3))

@@ -19,14 +19,24 @@ from ganeval.uncertainty import Estimate
     optimum=0,
     paper="Berthet et al. 2026, arXiv:2605.06797",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="transport",
+    cost="projections (N D + N log N)",
 )
 def mind(real: Features, fake: Features, *, projections: int = 1000, rng: np.random.Generator) -> Estimate:
     """3 D E_u W_2^2(u.x, u.y) over uniform unit directions u, in squared feature units; a shift d gives 3 |d|^2.
 
-    The paper defines it on the 2048 pooled Inception features. No covariance is estimated, so it needs fewer samples
-    than the Frechet distance, and it sees shapes that share mean and covariance; it is still biased upwards by about
-    1/N. Every sample counts where the sets differ in size (torch-fidelity draws as many from the larger). Its relative
-    Monte Carlo error is up to sqrt(2 / projections).
+    The paper defines it on the 2048 pooled Inception features. Every sample counts where the sets differ in size
+    (torch-fidelity draws as many from the larger).
+
+    Formula: 3 D E_u W_2^2(u.x, u.y) over uniform unit directions u, in squared feature units; a shift d gives 3 |d|^2.
+
+    Trust: at equal counts: no covariance is estimated, so it needs fewer samples than the Frechet distance, and it sees
+    shapes that share mean and covariance, but it is still biased upwards by about 1/N. Its relative Monte Carlo error
+    is up to sqrt(2 / projections).
+
+    Blind to: what only few of the directions show, by averaging; and to copies.
+
+    Toy: sample size; copies
 
     >>> import torch
     >>> def features(*rows):

@@ -21,14 +21,24 @@ _PAIRED = 1000  # rows of each set behind the median: two million pairs fix it t
     optimum=0,
     paper="Gretton et al. 2012, https://jmlr.org/papers/v13/gretton12a.html",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="kernel",
+    cost="(N + M)^2 D",
 )
 def mmd_rbf(real: Features, fake: Features, *, bandwidth: float = 0.0, rng: np.random.Generator) -> Estimate:
     """Squared MMD with k(x, y) = exp(-|x - y|^2 / (2 bandwidth^2)); unbiased (eq. 3), so below 0 at times.
 
-    `bandwidth=0` takes the median distance within the pooled samples (section 8), from at most 1,000 of each set. That
-    median moves with the generator: fix the number, which the method names, where several generators are compared.
-    The interval treats it as given. Blind to structure much smaller than the bandwidth, and to all but the mean where
-    the bandwidth is much larger than the data.
+    Formula: E k(x, x') + E k(y, y') - 2 E k(x, y) with k(x, y) = exp(-|x - y|^2 / (2 bandwidth^2)) over pairs of
+    different samples; unbiased (eq. 3), so below 0 at times.
+
+    `bandwidth=0` takes the median distance within the pooled samples (section 8), from at most 1,000 of each set.
+
+    Trust: at one bandwidth. The median moves with the generator: fix the number, which the method names, where several
+    generators are compared. The interval treats it as given.
+
+    Blind to: structure much smaller than the bandwidth, and all but the mean where the bandwidth is much larger than
+    the data; and to copies.
+
+    Toy: shape; copies
 
     >>> def features(*rows):
     ...     summary = Features()

@@ -33,6 +33,8 @@ def mode_score(real: Features, fake: Features) -> Estimate:
 
     Blind to: copies, and one image per class repeated.
 
+    Toy: one per class
+
     >>> import torch
     >>> real, fake = (Features(), Features())
     >>> real.update(torch.tensor([[100.0, 0.0], [0.0, 100.0]]))  # two classes, as often

@@ -28,6 +28,8 @@ def ms_ssim_class_diversity(class_pairs: Features) -> Estimate:
 
     Blind to: quality, diversity in texture, and a single class that collapsed among many.
 
+    Toy: noise pairs
+
     >>> import torch
     >>> pairs = Features()
     >>> pairs.update(torch.tensor([[0.25], [0.75]]))

@@ -28,6 +28,8 @@ def ms_ssim_diversity(random_pairs: Features, real_pairs: Features) -> Estimate:
 
     Blind to: quality, and diversity in texture: noise lowers it.
 
+    Toy: noise pairs
+
     >>> import torch
     >>> pairs = Features()
     >>> pairs.update(torch.tensor([[0.25], [0.75]]))

@@ -21,6 +21,8 @@ _PER_BIN = 10  # real samples that a bin should hold for a test of proportions
     optimum=0.05,  # the level of the tests
     paper="Richardson and Weiss 2018, arXiv:1805.12462",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="diversity",
+    cost="N K D per k-means step, K bins",
 )
 def ndb(
     real: Features,
@@ -33,12 +35,19 @@ def ndb(
 ) -> Estimate:
     """Share of K bins, k-means cells of the real set, whose proportions differ: NDB / K.
 
-    Each bin gets a two-proportion z-test with pooled variance at level `significance`, which is what equal
-    distributions score, or less where bins hold few samples. bins = 0 takes the paper's 100, or fewer, so that a bin
-    holds 10 real samples on average. With `split`, one half of the real set makes the cells and the other is counted;
-    `split=False` counts the samples that made them, as the paper does, which in many dimensions calls bins of equal
-    distributions different. Depends on N: with more samples, smaller differences are significant. Blind to all that
-    happens inside a bin.
+    Each bin gets a two-proportion z-test with pooled variance at level `significance`. bins = 0 takes the paper's 100,
+    or fewer, so that a bin holds 10 real samples on average. With `split`, one half of the real set makes the cells and
+    the other is counted; `split=False` counts the samples that made them, as the paper does, which in many dimensions
+    calls bins of equal distributions different.
+
+    Formula: 1/K sum_k [p_k < significance] over K bins, k-means cells of the real set.
+
+    Trust: against `significance`, which is what equal distributions score, or less where bins hold few samples; at one
+    N: with more samples, smaller differences are significant.
+
+    Blind to: all that happens inside a bin, and to copies.
+
+    Toy: copies
     """
     real.require(4 * _PER_BIN, "ndb")
     fake.require(2 * _PER_BIN, "ndb")

@@ -21,17 +21,26 @@ from ganeval.uncertainty import Estimate
     optimum=None,
     paper="Carlini et al. 2023, arXiv:2301.13188 (the calibrated distance)",
     laws=Laws(sees=frozenset()),
+    family="memorisation",
+    cost="(N + M) M D",
 )
 def nearest_training(train: Features, fake: Features, *, percentile: float = 1.0, pairs: int = 24) -> Estimate:
     """Share of generated samples closer to a training sample than all but `percentile` percent of these are among them.
 
-    New samples of the training distribution reach `percentile` / 100 in expectation, whatever the distribution, up to
-    one training sample; more is copying. Images that the training set holds twice set the threshold to 0 once they
-    are as many as the percentile: then exact copies count. Far samples count as new, however poor.
+    Formula: E_y [d(y) < q], with d the distance to the nearest training sample and q the `percentile` of that distance
+    among training samples.
 
     `details` name the `pairs` most suspicious ones: `fake` and `train` (indices from 0 in either set), their `distance`
     and its `ratio` to the distance of that training sample from its own nearest other one, smallest ratio first. In
     dense regions everything is near, so a small ratio says more than a small distance. 0 is an exact copy.
+
+    Trust: against `percentile` / 100, which new samples of the training distribution reach in expectation, whatever the
+    distribution, up to one training sample; more is copying. Images that the training set holds twice set the threshold
+    to 0 once they are as many as the percentile: then exact copies count.
+
+    Blind to: quality. Far samples count as new, however poor.
+
+    Toy: far
 
     >>> def features(*rows):
     ...     summary = Features()

@@ -20,14 +20,24 @@ from ganeval.uncertainty import Estimate, normal_interval, within
     optimum=0.5,
     paper="Xu et al. 2018, arXiv:1806.07755",
     laws=Laws(sees=frozenset({"shift", "modes"}), copy=0.0),
+    family="neighbours",
+    cost="(N + M)^2 D",
 )
 def one_nn(real: Features, fake: Features, *, rng: np.random.Generator) -> Estimate:
     """Leave-one-out accuracy of a 1-nearest-neighbour classifier, real against generated.
 
-    0.5 for equal distributions, 1 where the sets keep apart or the generated ones crowd together, and towards 0 where
-    generated samples sit on top of real ones: well below 0.5 is copying, not quality. As many samples of either set
-    enter as the smaller has; those of the larger are drawn by `rng`. The interval takes the neighbour graph as given,
-    the labels as random: right for equal distributions and too wide otherwise.
+    As many samples of either set enter as the smaller has; those of the larger are drawn by `rng`.
+
+    Formula: the share of the pooled samples whose nearest other sample is of their own set; a tie counts one half.
+
+    Trust: for the difference of distributions at large: 0.5 for equal ones, 1 where the sets keep apart or the
+    generated ones crowd together. The interval takes the neighbour graph as given, the labels as random: right for
+    equal distributions and too wide otherwise.
+
+    Blind to: copying on top of other faults. Towards 0, generated samples sit on top of real ones: well below 0.5 is
+    copying, not quality, and with poor samples it averages to 0.5.
+
+    Toy: copies
 
     >>> def features(*values):
     ...     summary = Features()

@@ -29,6 +29,8 @@ def perceptual_distance(pairs: Features) -> Estimate:
 
     Blind to: everything, where the sets are not paired: then it is the distance of random pairs.
 
+    Toy: unpaired
+
     >>> import torch
     >>> pairs = Features()
     >>> pairs.update(torch.tensor([[0.25], [0.75]]))

@@ -31,6 +31,8 @@ def perceptual_diversity(random_pairs: Features, real_pairs: Features) -> Estima
 
     Blind to: quality; noise and artefacts raise it, also above the reference's. A few far-apart modes score high.
 
+    Toy: noise pairs
+
     >>> import torch
     >>> def features(*rows):
     ...     summary = Features()

@@ -54,6 +54,8 @@ def perceptual_path_length(
 
     Blind to: quality, and to a generator that ignores its latent, which scores 0. Lower is smoother, not better.
 
+    Toy: still generator
+
     >>> import torch
     >>> path = Features()
     >>> path.update(torch.full((10, 1), 3e-8))

@@ -40,6 +40,8 @@ def ppl(
 
     Blind to: quality, and to a generator that ignores its latent, which scores 0.
 
+    Toy: still generator
+
     >>> import torch
     >>> path = Features()
     >>> path.update(torch.full((10, 1), 3e-8))

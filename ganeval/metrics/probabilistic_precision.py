@@ -14,16 +14,22 @@ from ganeval.supports import membership
     optimum=1,
     paper="Park, Kim 2023, arXiv:2309.01590",
     laws=Laws(blind=frozenset({"noise", "blur", "occlusion", "salt_and_pepper"})),
+    family="neighbours",
+    cost="(N + M) M D",
 )
 def probabilistic_precision(real: Features, fake: Features, *, k: int = 4, scale: float = 1.2) -> float:
     """Mean over generated samples y of 1 - prod_i (1 - max(0, 1 - |y - x_i| / R)), P-precision of the paper.
 
-    R, the same for every real sample x_i, is `scale` times the mean distance from a real sample to its `k`-th nearest
-    other one. Probabilities that fall with the distance take the place of `precision`'s balls of all or nothing, and
-    the common radius leaves an outlier no larger reach than others. Copies score 1.
+    Formula: 1/N sum_j 1 - prod_i (1 - max(0, 1 - |y_j - x_i| / R)), where R, the same for every real sample x_i, is
+    `scale` times the mean distance from a real sample to its `k`-th nearest other one.
 
-    Blind to: dropped modes; and spoilt images whose features gather where real ones are dense, as those of flat, noisy
-    or half covered images do on classifiers: these can score above clean ones.
+    Trust: at equal counts and options. Probabilities that fall with the distance take the place of `precision`'s balls
+    of all or nothing, and the common radius leaves an outlier no larger reach than others.
+
+    Blind to: dropped modes and copies; and spoilt images whose features gather where real ones are dense, as those of
+    flat, noisy or half covered images do on classifiers: these can score above clean ones.
+
+    Toy: dropped modes
 
     >>> import torch
     >>> def features(*rows):

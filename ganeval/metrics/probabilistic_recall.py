@@ -14,13 +14,21 @@ from ganeval.supports import membership
     optimum=1,
     paper="Park, Kim 2023, arXiv:2309.01590",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="neighbours",
+    cost="(N + M) N D",
 )
 def probabilistic_recall(real: Features, fake: Features, *, k: int = 4, scale: float = 1.2) -> float:
     """Mean over real samples x of 1 - prod_j (1 - max(0, 1 - |x - y_j| / R)), P-recall of the paper.
 
-    R is `scale` times the mean distance from a generated sample y_j to its `k`-th nearest other one: it grows with the
-    spread of the generated set, so samples scattered far beyond the real ones are forgiven. Read it next to
-    `probabilistic_precision`.
+    Formula: 1/M sum_i 1 - prod_j (1 - max(0, 1 - |x_i - y_j| / R)), where R is `scale` times the mean distance from a
+    generated sample y_j to its `k`-th nearest other one.
+
+    Trust: at equal counts and options, next to `probabilistic_precision`.
+
+    Blind to: samples scattered far beyond the real ones, which are forgiven, as R grows with the spread of the
+    generated set; and to copies.
+
+    Toy: scattered
 
     >>> import torch
     >>> def features(*rows):

@@ -21,18 +21,26 @@ from ganeval.uncertainty import Estimate
     optimum=None,
     paper="Kynkaanniemi et al. 2019, arXiv:1904.06991",
     laws=Laws(blind=frozenset({"blur", "occlusion", "salt_and_pepper"})),
+    family="neighbours",
+    cost="(N + M) M D",
 )
 def realism(real: Features, fake: Features, *, k: int = 3, listed: int = 10) -> Estimate:
     """Median over generated samples of max_i r_i / |y - x_i|, with r_i from x_i to its k-th real neighbour (eq. 3).
 
-    As in the paper, only the half of the real samples with the smaller radii counts, since outliers have large ones.
-    1 is the surface of the manifold; real samples of the same kind lie above it. The median, because the mean of a
-    ratio whose denominator can vanish says nothing. Copies score best.
+    Formula: median_j max_i r_i / |y_j - x_i|, with r_i from real sample x_i to its `k`-th nearest other one (eq. 3). As
+    in the paper, only the half of the real samples with the smaller radii counts, since outliers have large ones. The
+    median, because the mean of a ratio whose denominator can vanish says nothing.
 
-    Blind to: dropped modes; and spoilt images whose features gather where real ones are dense.
+    `details` name the `listed` least and most realistic samples, `fake` the index from 0, and count exact `copies` of
+    the real samples that count, which are infinitely realistic and stand in no list.
 
-    `details` name the `listed` least and most realistic samples, `fake` the index from 0, and count exact `copies`
-    of the real samples that count, which are infinitely realistic and stand in no list.
+    Trust: to order samples, more than models: 1 is the surface of the manifold, and real samples of the same kind lie
+    above it.
+
+    Blind to: dropped modes, and copies, which score best; and spoilt images whose features gather where real ones are
+    dense.
+
+    Toy: dropped modes
 
     >>> def features(*rows):
     ...     summary = Features()

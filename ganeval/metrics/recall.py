@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from ganeval.linalg import balls_around
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 
 
-@metric(better="higher", range=(0, 1), optimum=1, paper="Kynkaanniemi et al. 2019, arXiv:1904.06991")
+@metric(
+    better="higher",
+    range=(0, 1),
+    optimum=1,
+    paper="Kynkaanniemi et al. 2019, arXiv:1904.06991",
+    laws=Laws(blind=frozenset({"mixing"})),
+    family="neighbours",
+    cost="(N + M) N D",
+)
 def recall(real: Features, fake: Features, *, k: int = 3, strict: bool = False) -> float:
     """Share of real samples inside the generated manifold: the union of balls around generated samples.
 
-    A ball reaches to its sample's k-th nearest generated neighbour; `strict` leaves its surface out. One generated
-    outlier makes a ball that may hold everything, and modes dropped together go unseen: read it next to `coverage`.
+    Formula: 1/M sum_i [some |x_i - y_j| <= r_j], with r_j from generated sample y_j to its `k`-th nearest other one;
+    `strict` leaves the surface out.
+
+    Trust: at equal counts and one k, on generated sets without outliers, next to `coverage`.
+
+    Blind to: modes thinned out together, and bad samples beside the good ones, such as images of another data set mixed
+    in; one generated outlier makes a ball that may hold everything. Copies score 1.
+
+    Toy: fake outlier; thinned modes; half far
 
     >>> import torch
     >>> def features(*rows):

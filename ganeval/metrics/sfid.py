@@ -16,6 +16,7 @@ from ganeval.summaries import Moments
     paper="Nash et al. 2021, arXiv:2103.03841",
     tap="inception.spatial",
     family="Frechet",
+    cost="N D^2 + D^3, or N^2 D where N < D",
 )
 def sfid(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """Spatial Frechet Inception distance: 7 channels of a 17x17 map of the 2015 Inception network, 2023 features.
@@ -26,5 +27,7 @@ def sfid(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     Trust: as `fid`, biased upwards by about 1/N; compare at equal sample counts only.
 
     Blind to: what the other 761 channels there and the deeper layers tell of an image.
+
+    Toy: sample size
     """
     return fd(real, fake, ddof=ddof)

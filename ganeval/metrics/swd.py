@@ -19,14 +19,22 @@ from ganeval.uncertainty import Estimate
     optimum=0,
     paper="Bonneel et al. 2015, doi:10.1007/s10851-014-0506-3",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="transport",
+    cost="projections (N D + N log N)",
 )
 def swd(real: Features, fake: Features, *, projections: int = 1000, p: int = 2, rng: np.random.Generator) -> Estimate:
     """(E_u W_p^p(u.x, u.y))^(1/p) over uniform unit directions u, in feature units: a distance, not its square.
 
-    p = 2 is the usual one (the paper states its square); p = 1 is what progressive growing of GANs reports, on patches.
-    On a line sorting solves the transport exactly, for sets of different sizes as well. A shift by d alone gives
-    |d| / sqrt(D) for p = 2. Biased upwards by sampling, about as 1/sqrt(N) for equal sets: compare at equal counts.
-    Blind, by averaging, to what only few of the directions show: see `max_sliced_wasserstein`.
+    Formula: (E_u W_p^p(u.x, u.y))^(1/p) over uniform unit directions u, in feature units: a distance, not its square. p
+    = 2 is the usual one (the paper states its square); p = 1 is what progressive growing of GANs reports, on patches.
+    On a line sorting solves the transport exactly, for sets of different sizes as well. A shift by d alone gives |d| /
+    sqrt(D) for p = 2.
+
+    Trust: at equal counts: biased upwards by sampling, about as 1/sqrt(N) for equal sets.
+
+    Blind to: what only few of the directions show, by averaging: see `max_sliced_wasserstein`; and to copies.
+
+    Toy: sample size; one dimension
 
     >>> import torch
     >>> def features(*rows):

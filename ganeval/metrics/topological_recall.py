@@ -15,6 +15,8 @@ from ganeval.supports import shared_part
     optimum=1,
     paper="Kim et al. 2023, arXiv:2306.08013",
     laws=Laws(sees=frozenset({"shift", "modes"})),
+    family="neighbours",
+    cost="as `topological_precision`",
 )
 def topological_recall(
     real: Features,
@@ -27,8 +29,15 @@ def topological_recall(
 ) -> float:
     """TopR: share of the samples in the real set's support that lie in the generated set's support as well.
 
-    As `topological_precision`, with the sets exchanged: the same supports, and the same options. The bandwidth follows
-    each set's own neighbours, so a generated set that is scattered far beyond the real one still covers it.
+    Formula: |supp(real) and supp(fake)| / |supp(real)|, counted in real samples: `topological_precision` with the sets
+    exchanged, by the same supports and the same options.
+
+    Trust: as `topological_precision`.
+
+    Blind to: samples scattered far beyond the real ones, which are forgiven, as the bandwidth follows each set's own
+    neighbours; and to copies.
+
+    Toy: scattered
 
     Raises:
         GanevalError: no real sample stands out of the noise.

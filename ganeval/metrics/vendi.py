@@ -18,13 +18,21 @@ from ganeval.summaries import Features
     optimum=None,
     paper="Friedman and Dieng 2023, arXiv:2210.02410; orders q: Pasarkar and Dieng 2024, arXiv:2310.12952",
     laws=Laws(sees=frozenset({"modes"})),
+    family="diversity",
+    cost="N D min(N, D)",
 )
 def vendi(fake: Features, *, q: float = 1.0) -> float:
     """Exponential of the Renyi entropy of order q of the eigenvalues of K / N, with K the cosine similarities.
 
-    q = 1 is Shannon's entropy, exp(-sum l log l); a small q counts rare samples more, q = 0 their dimension, and
-    q = inf gives 1 / max l. From 1, all the same, to min(N, D), all orthogonal. It needs no real set and knows none:
-    noise is diverse, so compare it with the score of as many real samples. It grows with N.
+    Formula: exp of the Renyi entropy of order `q` of the eigenvalues l of K / N, with K the cosine similarities; q = 1
+    is Shannon's, exp(-sum l log l). A small q counts rare samples more, q = 0 their dimension, and q = inf gives 1 /
+    max l. From 1, all the same, to min(N, D), all orthogonal.
+
+    Trust: next to the score of as many real samples, since it grows with N.
+
+    Blind to: the real set, and so to quality: noise is diverse.
+
+    Toy: noise
 
     >>> summary = Features()
     >>> summary.update(torch.tensor([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0], [0.0, 5.0]]))

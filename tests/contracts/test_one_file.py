@@ -18,7 +18,7 @@ import math
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Moments
 
-@metric(better="lower", range=(0, math.inf), optimum=0, paper="none")
+@metric(better="lower", range=(0, math.inf), optimum=0, paper="none", family="Frechet", cost="N D")
 def mean_distance(real: Moments, fake: Moments, *, scale: float = 1.0) -> float:
     """Euclidean distance between the mean features, times scale."""
     return scale * (real.mean - fake.mean).norm().item()

@@ -176,7 +176,7 @@ def test_a_metrics_random_draws_do_not_depend_on_its_company() -> None:
     assert alone[0].estimate != other[0].estimate
 
 
-@metric(better="neither", range=(0, 1), optimum=None, paper="none: a metric of this test alone")
+@metric(better="neither", range=(0, 1), optimum=None, paper="none: a test alone", family="diversity", cost="N")
 def share_of_class_one(fake: Labelled) -> float:
     """Share of bright rows among those of class 1."""
     return float((fake.rows[fake.labels == 1] > 100).double().mean())

@@ -98,6 +98,6 @@ def test_metrics_of_pairs_read_pairs_only() -> None:
     assert get("perceptual_distance").tap == "efficientnet_lite0_distance.distance"
     with pytest.raises(AssertionError, match="pairs"):
 
-        @metric(better="lower", range=(0, 1), optimum=0, paper="none")
+        @metric(better="lower", range=(0, 1), optimum=0, paper="none", family="perceptual", cost="N")
         def both(fake: Features, pairs: Features) -> float:
             return 0.0
