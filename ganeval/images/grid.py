@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +33,15 @@ def grid(images: Images, columns: int | None = None, gap: int = 2) -> npt.NDArra
 
 def thumbnails(source: ImageSource, count: int = 64) -> Images:
     """`count` images spread evenly over the source, all of the first one's shape and at most 128 pixels a side."""
-    indices = np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int).tolist()
+    return chosen(source, np.linspace(0, len(source) - 1, min(count, len(source))).round().astype(int).tolist())
+
+
+def chosen(source: ImageSource, indices: Sequence[int], shape: tuple[int, int] | None = None) -> Images:
+    """The images at `indices`, all of `shape`, or else of the first one's and at most 128 pixels a side."""
     runs = list(source.read(indices))
     height, width = runs[0].shape[2:]
     shrink = min(1.0, LARGEST / max(height, width))
-    shape = max(1, round(height * shrink)), max(1, round(width * shrink))
+    shape = shape or (max(1, round(height * shrink)), max(1, round(width * shrink)))
     channels = max(run.shape[1] for run in runs)
     return torch.cat([_resized(run, shape).expand(-1, channels, -1, -1) for run in runs])
 

@@ -54,6 +54,7 @@ def html(report: Report) -> str:
             other_bars=[chart for index, chart in enumerate(bars) if index not in main and chart in shown],
             line_charts=charts.line_charts(report.curves, comparison),
             grids=[_grid(grid, comparison, main) for grid in report.grids],
+            pairs=[(pair, base64.b64encode(pair.png).decode("ascii")) for pair in report.pairs],
             reading=reading_lines(comparison),
             methods=method_lines(comparison),
             skipped=skipped_lines(comparison),

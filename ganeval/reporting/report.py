@@ -34,6 +34,21 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """A generated image beside its nearest training image, as the bytes of a PNG.
+
+    Attributes:
+        generated, training: their places in either set, from 0.
+        ratio: their distance over that of the training image from its own nearest other one.
+    """
+
+    generated: int
+    training: int
+    ratio: float
+    png: bytes
+
+
+@dataclass(frozen=True)
 class Curve:
     """How one score of one model moved.
 
@@ -75,6 +90,7 @@ class Report:
         title, lead: the heading, and the sentence or two that say what came out.
         comparison: the table; its yardsticks are drawn apart from the models. One card alone makes a single score.
         main: metrics (or column keys) whose bar charts open the report; empty means the first column's.
+        pairs: what is closest to the training set, most suspicious first.
         notes: further paragraphs for the end.
         commands: what makes this report again, one command a line.
     """
@@ -84,6 +100,7 @@ class Report:
     comparison: Comparison
     main: Sequence[str] = ()
     grids: Sequence[Grid] = ()
+    pairs: Sequence[Pair] = ()
     curves: Sequence[Curve] = ()
     flags: Sequence[Flag] = ()
     notes: Sequence[str] = ()

@@ -10,6 +10,7 @@ from ganeval.images import ImageSource
 from ganeval.images.grid import grid, png, thumbnails
 from ganeval.reporting.flags import flags
 from ganeval.reporting.numbers import format_count
+from ganeval.reporting.pairs import closest_pairs
 from ganeval.reporting.report import Grid, Report
 from ganeval.reporting.write import write_report
 from ganeval.scoring import Scored
@@ -36,6 +37,7 @@ def write_scored(scored: Scored, folder: Path) -> None:
         f"{format_count(card.reference.count)} of {card.reference.name}.",
         comparison=compare([card]),
         grids=grids,
+        pairs=closest_pairs(scored),
         flags=flags(card, card.name),
     )
     write_report(report, folder)
