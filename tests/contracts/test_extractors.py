@@ -30,7 +30,8 @@ from reference_models.trainer import TrainOptions, train
 TIMM = "timm:test_resnet.r160_in1k"
 COUNT = 64
 KNOWN = known_extractors()
-ONE_SIZE = {"module", "lpips", "ms_ssim"}  # the user's callable decides; a resize would change what is measured
+# the user's callable decides; a resize would change what the others measure
+ONE_SIZE = {"module", "lpips", "ms_ssim", "laplacian"}
 
 
 @pytest.fixture(scope="module")
