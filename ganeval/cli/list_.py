@@ -12,10 +12,14 @@ Row = dict[str, Any]
 @click.command("list")
 @click.argument("what", type=click.Choice(["metrics", "features", "datasets", "recipes", "protocols", "weights"]))
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
-def command(what: str, as_json: bool) -> None:
+@click.option("--markdown", is_flag=True, help="Of metrics: the whole reference, as it stands in docs/metrics.md.")
+def command(what: str, as_json: bool, markdown: bool) -> None:
     """List metrics, features, datasets, recipes, protocols or weights."""
     import json
 
+    if markdown:
+        _show_reference(what)
+        return
     rows = _LISTS[what]()
     if as_json:
         click.echo(json.dumps(rows, indent=2))
@@ -29,6 +33,15 @@ def command(what: str, as_json: bool) -> None:
         facts = "; ".join(f"{key}: {value}" for key, value in row.items() if key not in ("name", "what"))
         console.print(Text.assemble((row["name"], "bold"), "  ", row["what"]))
         console.print(Padding(Text(facts, style="dim"), (0, 0, 0, 4)))
+
+
+def _show_reference(what: str) -> None:
+    from ganeval.errors import GanevalError
+    from ganeval.reporting.reference import reference
+
+    if what != "metrics":
+        raise GanevalError(f"--markdown prints the reference of metrics, not of {what}: leave it out")
+    click.echo(reference(), nl=False)
 
 
 def _metrics() -> list[Row]:
