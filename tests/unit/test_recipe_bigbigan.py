@@ -80,10 +80,10 @@ def test_all_matrices_of_the_discriminator_are_spectrally_normalised() -> None:
     nets = build_networks(TINY, DataSpec(16, 1), 0, CPU).train()
     layers = [layer for layer in nets["D"].modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     with seeded(CPU, 0), torch.no_grad():
-        for _ in range(200):  # power iterations
+        for _ in range(40):  # power iterations
             nets["D"](torch.zeros(2, 1, 16, 16), torch.zeros(2, 3))
     largest = [torch.linalg.svd(layer.weight.flatten(1)).S[0].item() for layer in layers]
-    np.testing.assert_allclose(largest, 1, atol=2e-2)
+    np.testing.assert_allclose(largest, 1, atol=5e-2)
 
 
 def test_conditional_norm_is_batch_norm_with_gain_and_bias_from_z() -> None:
