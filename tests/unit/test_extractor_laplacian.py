@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.ndimage
@@ -11,6 +14,7 @@ from ganeval.errors import GanevalError, ImageError
 from ganeval.extractors import load_extractor
 from ganeval.extractors.laplacian import mirrored, pyramid, sizes
 from ganeval.metrics.laplacian_swd import by_level, laplacian_swd
+from ganeval.scoring import Job, score
 from ganeval.slicing import unit_directions
 from ganeval.summaries import Features
 
@@ -110,6 +114,14 @@ def test_blur_shows_at_the_fine_level_and_a_change_of_contrast_nowhere() -> None
 def test_images_of_one_colour_are_no_division_by_zero() -> None:
     flat = features(torch.full((4, 3, 16, 16), 7, dtype=torch.uint8))
     assert laplacian_swd(flat, flat, rng=np.random.default_rng(0)).value == 0
+
+
+def test_a_variant_named_among_the_features_is_the_one_that_is_read(tmp_path: Path) -> None:
+    for name, seed in (("fake", 0), ("real", 1)):
+        np.save(tmp_path / f"{name}.npy", noise(6, 16, seed).permute(0, 2, 3, 1).numpy())
+    job = Job(str(tmp_path / "fake.npy"), str(tmp_path / "real.npy"), metrics=("laplacian_swd",), device="cpu")
+    read = {text: score(replace(job, features=text)).card.scores[0].features for text in ((), ("laplacian:5",))}
+    assert read == {(): "laplacian.patches", ("laplacian:5",): "laplacian:5.patches"}
 
 
 def test_what_it_cannot_read_is_refused_in_words() -> None:
