@@ -130,8 +130,8 @@ class Recipe(ABC):
         """`n` draws from the latent prior, (n, ...)."""
 
     def generate(self, nets: ModuleDict, latents: Tensor, labels: Tensor) -> Tensor:
-        """Latents (and labels, ignored unless a model overrides this) => float (N, C, S, S) in [-1, 1]."""
-        images: Tensor = nets["G"](latents)
+        """Latents (N, ...), and labels (N,) where the model is conditional => float (N, C, S, S) in [-1, 1]."""
+        images: Tensor = nets["G"](latents, labels) if self.conditional else nets["G"](latents)
         return images
 
     def fake(self, nets: ModuleDict, batch: Batch) -> Tensor:
