@@ -31,7 +31,7 @@ class Discrepancy(NamedTuple):
 
 
 def polynomial(degree: int) -> Kernel:
-    """k(x, y) = (x.y / D + 1)^degree. Products come from distances, which other metrics of the same rows share.
+    """k(x, y) = (x.y / D + 1)^degree.
 
     >>> _, block = next(polynomial(3)(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]])))
     >>> round(block.item(), 9)  # (11 / 2 + 1)^3
@@ -39,16 +39,10 @@ def polynomial(degree: int) -> Kernel:
     """
 
     def kernel(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        rows, columns = _squared_norms(x), _squared_norms(y)
-        for part, distances in linalg.squared_distances(x, y):
-            products = distances.neg_().add_(rows[part, None]).add_(columns).mul_(0.5 / x.shape[1])
-            yield part, products.add_(1).pow_(degree)
+        for part, products in linalg.products(x, y):
+            yield part, products.div_(x.shape[1]).add_(1).pow_(degree)
 
     return kernel
-
-
-def _squared_norms(rows: Tensor) -> Tensor:
-    return torch.cat([rows[part].double().square().sum(1) for part in linalg.blocks(len(rows), rows.shape[1])])
 
 
 def gaussian(sigma: float) -> Kernel:

@@ -95,6 +95,23 @@ def _squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
         yield part, distances.masked_fill_(distances <= _ROUNDING * sums, 0.0)
 
 
+def products(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows of x, float64 dot products of those rows with all of y); the blocks are the caller's.
+
+    Those of a small matrix come from its distances, which other metrics of the same rows share.
+
+    >>> next(products(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]])))[1].item()
+    11.0
+    """
+    if len(x) * len(y) > _KEPT_ELEMENTS:
+        transposed = y.double().T
+        yield from ((part, x[part].double() @ transposed) for part in blocks(len(x), len(y)))
+        return
+    rows, columns = x.double().square().sum(1), y.double().square().sum(1)
+    for part, distances in squared_distances(x, y):
+        yield part, distances.neg_().add_(rows[part, None]).add_(columns).mul_(0.5)
+
+
 def neighbour_distances(x: Tensor, k: int) -> Tensor:
     """Distances from each row of x to its k nearest other rows, ascending, float64 (N, k).
 

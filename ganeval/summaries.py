@@ -31,7 +31,11 @@ class Summary(ABC):
 
     @abstractmethod
     def update(self, rows: Tensor) -> None:
-        """Take in float32 rows (N, D). The result does not depend on how rows are cut into batches."""
+        """Take in float32 rows (N, D). The result does not depend on how rows are cut into batches.
+
+        Raises:
+            GanevalError: a value that is not finite.
+        """
 
     @abstractmethod
     def merge(self, other: Self) -> None:
@@ -63,7 +67,7 @@ class Features(Summary):
         self.count = 0
 
     def update(self, rows: Tensor) -> None:
-        self._rows.append(rows.to(torch.float32))
+        self._rows.append(_finite(rows))
         self._radii = None
         self.count += len(rows)
         self.width = rows.shape[1]
@@ -139,7 +143,7 @@ class Moments(Summary):
         self._result: tuple[Tensor, Tensor] | None = None
 
     def update(self, rows: Tensor) -> None:
-        self._waiting.append(rows.to(torch.float32))
+        self._waiting.append(_finite(rows))
         self._result = None
         self.count += len(rows)
         self.width = rows.shape[1]
@@ -270,6 +274,18 @@ class GivenMoments(Moments):
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> GivenMoments:
         return cls(state["mean"], state["covariance"], int(state["count"]))
+
+
+def _finite(rows: Tensor) -> Tensor:
+    """The rows as float32."""
+    rows = rows.to(torch.float32)
+    finite = torch.isfinite(rows)
+    if not bool(finite.all()):
+        bad = int((~finite).any(1).sum())
+        raise GanevalError(
+            f"{bad} of {len(rows)} rows of features hold NaN or infinity: look at the images, or at the network"
+        )
+    return rows
 
 
 def _scatter(rows: Tensor) -> tuple[int, Tensor, Tensor]:

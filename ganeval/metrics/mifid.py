@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import squared_distances
+from ganeval.linalg import products
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features, Moments
@@ -67,13 +67,9 @@ def cosine_distance(real: Tensor, fake: Tensor) -> float:
     0.5
     """
     x, y = _nonzero(fake), _nonzero(real)
-    lengths = x.double().norm(dim=1), y.double().norm(dim=1)
-    closest = []
-    for part, squares in squared_distances(x, y):  # which other metrics of the same rows share
-        rows = lengths[0][part, None]
-        cosines = squares.neg_().add_(rows.square()).add_(lengths[1].square()).div_(2 * rows).div_(lengths[1])
-        closest.append(cosines.abs_().amax(1))
-    return float((1 - torch.cat(closest).clamp(max=1)).mean())
+    lengths = y.double().norm(dim=1)
+    largest = [(dots.abs_() / lengths).amax(1) for _, dots in products(x, y)]
+    return float((1 - (torch.cat(largest) / x.double().norm(dim=1)).clamp(max=1)).mean())
 
 
 def _nonzero(rows: Tensor) -> Tensor:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,11 +33,26 @@ def labels_of(data: torch.Tensor) -> torch.Tensor:
     return data[:, 0].argsort().argsort() * 3 // len(data)
 
 
-def compute(metric: Metric, sets: dict[str, torch.Tensor], batch: int = 64) -> float:
+def in_one_pass(kind: type[Summary], data: torch.Tensor, batch: int = 64) -> Summary:
+    made = kind()
+    for part in torch.split(data, batch):
+        made.update(part)
+    return made
+
+
+def in_shards(kind: type[Summary], data: torch.Tensor) -> Summary:
+    """As three workers would: a summary of each part, the parts of different sizes, then all into one."""
+    made = kind()
+    for part in data.split([len(data) // 2, len(data) // 3, len(data) - len(data) // 2 - len(data) // 3]):
+        made.merge(in_one_pass(kind, part))
+    return made
+
+
+def compute(
+    metric: Metric, sets: dict[str, torch.Tensor], make: Callable[[Any, torch.Tensor], Summary] = in_one_pass
+) -> float:
     def summary(kind: type[Summary], data: torch.Tensor) -> Summary:
-        made = Features() if kind is Labelled else kind()
-        for part in torch.split(data, batch):
-            made.update(part)
+        made = make(Features if kind is Labelled else kind, data)
         return Labelled.of(made, labels_of(data)) if isinstance(made, Features) and kind is Labelled else made
 
     options: dict[str, Any] = dict(metric.options)
@@ -66,8 +83,22 @@ def test_value_lies_in_the_stated_range(metric: Metric) -> None:
 
 @every_metric
 def test_batches_change_nothing(metric: Metric) -> None:
-    values = [compute(metric, some_sets(), batch) for batch in (1, 7, 64)]
+    values = [compute(metric, some_sets(), partial(in_one_pass, batch=batch)) for batch in (1, 7, 64)]
     assert values[1:] == values[:-1]
+
+
+@every_metric
+def test_shards_change_nothing(metric: Metric) -> None:
+    assert compute(metric, some_sets(), in_shards) == pytest.approx(compute(metric, some_sets()), rel=1e-9, abs=1e-12)
+
+
+@every_metric
+def test_features_that_are_no_numbers_are_refused(metric: Metric) -> None:
+    for role in metric.sets:
+        sets = some_sets()
+        sets[role][7, 0] = torch.nan
+        with pytest.raises(GanevalError, match="1 of 64 rows of features hold NaN or infinity"):
+            compute(metric, sets)
 
 
 @every_metric

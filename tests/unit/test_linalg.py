@@ -90,3 +90,11 @@ def test_kept_distances_go_with_their_rows() -> None:
     assert len(linalg._kept) == before + 1
     del x
     assert len(linalg._kept) == before
+
+
+@pytest.mark.parametrize("least", [0, 2**23])
+def test_products_by_distances_and_directly_agree(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(40, 5, 0, shift=100.0), rows(30, 5, 1)
+    monkeypatch.setattr(linalg, "_KEPT_ELEMENTS", least)
+    found = torch.cat([block for _, block in linalg.products(x, y)])
+    assert torch.allclose(found, x @ y.T, rtol=1e-12, atol=0)
