@@ -1,103 +1,106 @@
-"""ganeval next to torch-fidelity and prdc on the same image files and weights: python benchmarks/parity.py
+"""ganeval next to every peer that is installed: python benchmarks/parity.py --out docs/parity.md
 
-The weights are drawn at random and saved in torch-fidelity's format, so nothing is downloaded. Each side goes its own
-way from files to numbers: torch-fidelity's extraction with its FID and KID and prdc's precision and recall, ganeval's
-pass with its own metrics. KID takes the same random subsets on both sides.
+Runs the cases of `ganeval.testing.parity`, which the tests run with fewer images. Nothing is downloaded: networks have
+random weights, the same on both sides. `--images 500` pushes 500 + 500 images through the whole Inception network.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
+import platform
+import shlex
+import sys
 import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import prdc
-import torch
-from PIL import Image
-from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
-from torch_fidelity.metric_kid import kid_features_to_metric
-from torch_fidelity.utils import create_feature_extractor, extract_featuresdict_from_input_id
+from ganeval import __version__
+from ganeval.errors import unknown
+from ganeval.files import replacing
+from ganeval.testing.parity import PEERS, Compared, Material, Peer, Pictures, run
 
-from ganeval.engine import Pass, summarise
-from ganeval.extractors import load_extractor, parse_tap
-from ganeval.images import open_images
-from ganeval.metrics.fid import fid
-from ganeval.metrics.kid import kid
-from ganeval.metrics.precision import precision
-from ganeval.metrics.recall import recall
-from ganeval.summaries import Features, Moments
-from ganeval.testing.random_weights import random_inception_weights
-from ganeval.testing.textures import textures
+HEADER = ("peer", "metric", "images", "features", "n", "d", "theirs", "ganeval", "relative difference")
+INTRODUCTION = """# Parity with other tools
 
-SUBSETS, SUBSET_SIZE, NEIGHBOURS, SEED = 100, 100, 3, 2020
+What `{command}` printed{seconds}: ganeval {ganeval} beside each tool's own code, on the same images, features and
+network weights drawn at random (torch {torch}, numpy {numpy}, scipy {scipy}, Python {python}). Frechet distances (fid,
+fd) are to agree to 1e-4 of their value, all others to 1e-5; where that cannot be, the last column says why and how much
+is allowed. The tests in `tests/parity` ask the same of fewer images.
+
+n is real + generated images or rows, d the number of features; distances of pairs have none.
+"""
 
 
-def save(images: np.ndarray, folder: Path) -> str:
-    folder.mkdir(parents=True)
-    for number, image in enumerate(images):
-        Image.fromarray(image).save(folder / f"{number:05d}.png")
-    return str(folder)
-
-
-def theirs(real: str, fake: str, weights: Path) -> dict[str, float]:
-    quiet = {"cuda": False, "verbose": False}
-    network = create_feature_extractor(
-        "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights), **quiet
-    )
-    x, y = (
-        extract_featuresdict_from_input_id(1, network, input1=folder, cache=False, save_cpu_ram=False, **quiet)["2048"]
-        for folder in (real, fake)
-    )
-    frechet = fid_statistics_to_metric(fid_features_to_statistics(y), fid_features_to_statistics(x), verbose=False)
-    kernel = kid_features_to_metric(
-        y, x, kid_subsets=SUBSETS, kid_subset_size=SUBSET_SIZE, rng_seed=SEED, verbose=False
-    )
-    with contextlib.redirect_stdout(io.StringIO()):
-        shares = prdc.compute_prdc(x.double().numpy(), y.double().numpy(), nearest_k=NEIGHBOURS)
-    return {
-        "fid": frechet["frechet_inception_distance"],
-        "kid": kernel["kernel_inception_distance_mean"],
-        "precision": shares["precision"],
-        "recall": shares["recall"],
-    }
-
-
-def ours(real: str, fake: str, weights: Path) -> dict[str, float]:
-    tap = parse_tap("inception")
-    run = Pass({"inception": load_extractor("inception", weights={"inception": weights})})
-    x, y = (summarise(place, open_images(place), {(tap, Moments), (tap, Features)}, run) for place in (real, fake))
-    rows = x[tap, Features], y[tap, Features]
-    draws = np.random.RandomState(SEED)
-    return {
-        "fid": fid(x[tap, Moments], y[tap, Moments]),
-        "kid": kid(*rows, subsets=SUBSETS, subset_size=SUBSET_SIZE, rng=draws).value,
-        "precision": precision(*rows, k=NEIGHBOURS, strict=True),
-        "recall": recall(*rows, k=NEIGHBOURS, strict=True),
-    }
-
-
-@torch.no_grad()
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table, or write it; 1 where a difference is larger than allowed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=500, help="images on each side")
-    parser.add_argument("--sides", type=int, nargs="+", default=[32, 200], help="heights and widths")
-    arguments = parser.parse_args()
-    print(f"{arguments.count} + {arguments.count} images", flush=True)
-    print(f"{'side':>5} {'metric':>10} {'peer':>16} {'ganeval':>16} {'relative difference':>20}", flush=True)
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        weights = random_inception_weights(root / "inception.pth")
-        for side in arguments.sides:
-            real = save(textures(arguments.count, side, 0), root / f"{side}/real")
-            fake = save(textures(arguments.count, side, 1, contrast=0.8), root / f"{side}/fake")
-            expected, found = theirs(real, fake, weights), ours(real, fake, weights)
-            for metric, value in expected.items():
-                difference = abs(found[metric] - value) / abs(value)
-                print(f"{side:5} {metric:>10} {value:16.8g} {found[metric]:16.8g} {difference:20.1e}", flush=True)
+    parser.add_argument("--images", type=int, default=10, help="images on each side for the whole Inception network")
+    parser.add_argument("--peers", nargs="+", default=list(PEERS), metavar="NAME", help=", ".join(PEERS))
+    parser.add_argument("--out", type=Path, help="a Markdown file instead of the terminal")
+    asked = parser.parse_args(arguments)
+    for name in asked.peers:
+        if name not in PEERS:
+            parser.error(str(unknown("peer", name, PEERS)))
+    started = time.perf_counter()
+    found = measured([PEERS[name] for name in asked.peers if not PEERS[name].missing()], asked.images)
+    command = shlex.join(["python", "benchmarks/parity.py", *(sys.argv[1:] if arguments is None else arguments)])
+    text = document(command, found, [PEERS[name] for name in asked.peers], time.perf_counter() - started)
+    if asked.out is None:
+        print(text)
+    else:
+        with replacing(asked.out) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return int(any(not each.difference <= each.tolerance for results in found.values() for each in results))
+
+
+def measured(peers: Iterable[Peer], images: int) -> dict[str, list[Compared]]:
+    """Peer -> what its cases gave; progress goes to the terminal."""
+    found: dict[str, list[Compared]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        material = Material(Path(folder))
+        for peer in peers:
+            found[peer.name] = []
+            for case in peer.cases(images):
+                print(f"{peer.name}: {case}", flush=True)
+                found[peer.name] += run(case, material)
+    return found
+
+
+def document(command: str, found: dict[str, list[Compared]], peers: Sequence[Peer], seconds: float) -> str:
+    """The table with its command, what each peer's numbers rest on, and which peers could not be run."""
+    versions = {name: version(name) for name in ("torch", "numpy", "scipy")}
+    introduction = INTRODUCTION.format(
+        command=command,
+        seconds=f" in {seconds / 60:.0f} minutes" if seconds > 60 else "",
+        ganeval=__version__,
+        python=platform.python_version(),
+        **versions,
+    )
+    header = f"| {' | '.join((*HEADER, 'allowed, and why'))} |\n|{' --- |' * (len(HEADER) + 1)}"
+    rows = [_row(PEERS[name], each) for name, results in found.items() for each in results]
+    notes = [f"- **{peer.name}**: {peer.missing() or peer.about}" for peer in peers]
+    return "\n".join([introduction, header, *rows, "", "## How each peer is called", "", *notes, ""])
+
+
+def _row(peer: Peer, compared: Compared) -> str:
+    case = compared.case
+    features = case.what if isinstance(case.data, Pictures) and case.what else "Inception" if case.width else ""
+    cells = [
+        f"{peer.name} {peer.version}",
+        compared.metric + (f", {case.what}" if not isinstance(case.data, Pictures) and case.what else ""),
+        str(case.data),
+        features if isinstance(case.data, Pictures) else "the rows",
+        "+".join(map(str, case.data.counts)),
+        str(case.width or ""),
+        f"{compared.theirs:.9g}",
+        f"{compared.ours:.9g}",
+        f"{compared.difference:.1e}" + ("" if compared.difference <= compared.tolerance else " **too much**"),
+        f"{compared.tolerance:.0e}: {compared.reason}" if compared.reason else "",
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
