@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from reference_models.checkpoint import Checkpoint
 
 _AT_ONCE = 512
+_COLUMNS = 8  # of a grid of reconstructions
 
 
 @click.command("sample")
@@ -23,6 +24,7 @@ _AT_ONCE = 512
 @click.option("-n", "count", default=64, show_default=True, type=click.IntRange(min=1), help="Number of images.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A .png (grid), an .npz, or a folder.")
 @click.option("--label", type=click.IntRange(min=0), help="Class of all images, for conditional models. Default: all.")
+@click.option("--reconstruct", "images", metavar="IMAGES", help="Rows of these, and as an encoder has them.")
 @click.option("--raw-weights", is_flag=True, help="The weights last trained instead of their moving average.")
 @options.calling
 @options.seed
@@ -34,7 +36,10 @@ def command(run: str, out: Path, label: int | None, raw_weights: bool, **argumen
     .ts), torch.export (.pt2), ONNX (.onnx), or MODULE:CALLABLE, which runs that code. Image number i depends on the
     weights, the seed and i alone. The .npz holds `arr_0`, uint8 (N, H, W, C).
     """
+    images = arguments.pop("images")
     opening = _opening(**arguments)
+    if images is not None:
+        return _reconstruct(run, images, opening, out, average=not raw_weights)
     made = _from_elsewhere(run, opening, label) if _is_elsewhere(run, raw_weights) else None
     name, batches = made or _from_checkpoint(run, opening, label, average=not raw_weights)
     _write(batches, out)
@@ -85,6 +90,23 @@ def _from_checkpoint(run: str, opening: Opening, label: int | None, *, average: 
     _check_label(checkpoint, label)
     name = f"{checkpoint.recipe_name}, step {checkpoint.step}"
     return name, _batches(checkpoint, opening.num_samples or 0, opening.seed, label)
+
+
+def _reconstruct(run: str, images: str, opening: Opening, out: Path, *, average: bool) -> None:
+    from ganeval.errors import GanevalError
+    from ganeval.images import ImageSource, open_images
+    from ganeval.images.grid import save_grid
+    from reference_models.checkpoint import load_checkpoint
+    from reference_models.reconstruction import reconstruction_rows
+
+    source = open_images(images)
+    if not isinstance(source, ImageSource):
+        raise GanevalError(f"--reconstruct {images} holds no images: name a folder, an archive or dataset:NAME")
+    if out.suffix != ".png":
+        raise GanevalError(f"--out {out}: rows of images and their reconstructions are a grid, name a .png file")
+    checkpoint = load_checkpoint(Path(run), opening.device, average=average)
+    save_grid(reconstruction_rows(checkpoint, source, opening.num_samples or 0, _COLUMNS), out, _COLUMNS)
+    click.echo(f"{images} above, and below as {checkpoint.recipe_name}, step {checkpoint.step}, has it: {out}")
 
 
 def _check_label(checkpoint: Checkpoint, label: int | None) -> None:

@@ -256,6 +256,17 @@ def test_a_label_needs_a_conditional_model(data: str, tmp_path: Path, capsys: py
     assert "holds no checkpoint" in capsys.readouterr().err
 
 
+def test_an_encoder_shows_its_reconstructions(data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert run("train", "vae", "--data", data, "--out", out, "--steps", "1", "--set", "filters=4") == 0
+    assert run("sample", out, "--reconstruct", data, "-n", "8", "--out", tmp_path / "rows.png") == 0
+    with Image.open(tmp_path / "rows.png") as rows:
+        assert rows.size == (8 * 16 + 2, 2 * 16 + 2)  # 14 pixels each, 2 between
+    assert "as vae, step 1, has it" in capsys.readouterr().out
+    assert run("sample", out, "--reconstruct", data, "--out", tmp_path / "rows.npz") == 2
+    assert "name a .png file" in capsys.readouterr().err
+
+
 def test_a_fitted_recipe_is_trained_and_sampled_like_any_other(data: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert run("train", "gaussian", "--data", data, "--set", "components=5", "--out", out) == 0
