@@ -154,8 +154,8 @@ class BigBiGAN(Recipe, Encoder):
     paper: ClassVar[str] = "Donahue and Simonyan 2019, arXiv:1907.02544"
     averaged: ClassVar[tuple[str, ...]] = ("E", "G")
     small: ClassVar[Mapping[str, Any]] = {
-        "filters": 16,
-        "batch_size": 24,
+        "filters": 12,
+        "batch_size": 16,
         "units": 128,
         "latent": 32,
         "discriminator_steps": 1,

@@ -64,7 +64,7 @@ class VAEGAN(Recipe, Encoder):
     title: ClassVar[str] = "Variational autoencoder with a discriminator's measure of similarity"
     paper: ClassVar[str] = "Larsen et al. 2015, arXiv:1512.09300"
     averaged: ClassVar[tuple[str, ...]] = ("E", "G")
-    small: ClassVar[Mapping[str, Any]] = {"filters": 24, "batch_size": 24, "latent": 32}
+    small: ClassVar[Mapping[str, Any]] = {"filters": 24, "batch_size": 24, "latent": 32, "gamma": 1e-2}
 
     batch_size: int = 64
     latent: int = 128
