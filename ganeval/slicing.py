@@ -46,14 +46,28 @@ def wasserstein(x: Tensor, y: Tensor, directions: Tensor, p: int = 2) -> Tensor:
     >>> wasserstein(x, y, torch.ones(1, 1).double()).tolist()
     [9.0]
     """
-    left, right, masses = plan(len(x), len(y))
     found = [torch.empty(0, dtype=torch.float64)]
-    for part in linalg.blocks(len(directions), len(left)):
-        a, b = (_sorted(project(rows, directions[part])) for rows in (x, y))
-        found.append((a[:, left] - b[:, right]).abs_().pow_(p) @ masses)
+    for part in linalg.blocks(len(directions), max(len(x), len(y))):
+        a, b = (_sorted_projections(rows, directions[part]) for rows in (x, y))
+        found.append(_mean_powers(a, b, p))
     return torch.cat(found)
 
 
-def _sorted(projections: Tensor) -> Tensor:
-    """(N, K) => (K, N), ascending along each direction. By numpy: seven times as fast where rows lie in memory."""
-    return torch.from_numpy(np.sort(projections.T.contiguous().numpy(), axis=1))
+def _sorted_projections(rows: Tensor, directions: Tensor) -> Tensor:
+    """rows (N, D) on directions (K, D), ascending along each, float64 (K, N).
+
+    Sorted by numpy along memory, which is seven times as fast as across it.
+    """
+    projections = torch.empty(len(directions), len(rows), dtype=torch.float64)
+    for part in linalg.blocks(len(rows), rows.shape[1]):
+        projections[:, part] = directions @ rows[part].double().T
+    projections.numpy().sort(axis=1)
+    return projections
+
+
+def _mean_powers(a: Tensor, b: Tensor, p: int) -> Tensor:
+    """Mean |difference|^p under the monotone plan between sorted a (K, M) and b (K, N), which it overwrites, (K,)."""
+    if a.shape == b.shape:
+        return a.sub_(b).abs_().pow_(p).mean(1)
+    left, right, masses = plan(a.shape[1], b.shape[1])
+    return a[:, left].sub_(b[:, right]).abs_().pow_(p) @ masses
