@@ -54,25 +54,26 @@ class FlatWithClass(WithClass):
         return super().forward(inputs.flatten(1), labels)
 
 
-def perceptron_generator(spec: DataSpec, latent: int) -> nn.Module:
-    """z (N, L) and labels (N,) => images (N, C, S, S) in [-1, 1]; the paper's widths."""
-    noise, label = (nn.Sequential(nn.Linear(*widths), nn.ReLU()) for widths in ((latent, 200), (spec.classes, 1000)))
+def perceptron_generator(spec: DataSpec, latent: int, hidden: int) -> nn.Module:
+    """z (N, L) and labels (N,) => images (N, C, S, S) in [-1, 1]; a sixth of the first rectifiers is for z."""
+    noise = nn.Sequential(nn.Linear(latent, hidden // 6), nn.ReLU())
+    label = nn.Sequential(nn.Linear(spec.classes, hidden - hidden // 6), nn.ReLU())
     layers = nn.Sequential(
         *(Apart(noise, label, spec.classes), nn.Dropout()),
-        *(nn.Linear(1200, 1200), nn.ReLU(), nn.Dropout()),
-        *(nn.Linear(1200, spec.channels * spec.size**2), nn.Tanh()),
+        *(nn.Linear(hidden, hidden), nn.ReLU(), nn.Dropout()),
+        *(nn.Linear(hidden, spec.channels * spec.size**2), nn.Tanh()),
         nn.Unflatten(1, (spec.channels, spec.size, spec.size)),
     )
     return WithClass(layers, spec.classes)
 
 
-def perceptron_discriminator(spec: DataSpec) -> nn.Module:
-    """Images (N, C, S, S) and labels (N,) => scores (N,), the logit of being real; the paper's widths."""
-    image, label = Maxout(spec.channels * spec.size**2, 240, 5), Maxout(spec.classes, 50, 5)
+def perceptron_discriminator(spec: DataSpec, units: int, label_units: int) -> nn.Module:
+    """Images (N, C, S, S) and labels (N,) => scores (N,), the logit of being real."""
+    image, label = Maxout(spec.channels * spec.size**2, units, 5), Maxout(spec.classes, label_units, 5)
     layers = nn.Sequential(
         *(Apart(image, label, spec.classes), nn.Dropout()),
-        *(Maxout(290, 240, 4), nn.Dropout()),
-        *(nn.Linear(240, 1), nn.Flatten(0)),
+        *(Maxout(units + label_units, units, 4), nn.Dropout()),
+        *(nn.Linear(units, 1), nn.Flatten(0)),
     )
     return FlatWithClass(layers, spec.classes)
 
@@ -94,14 +95,18 @@ class CGAN(Recipe):
     batch_size: int = 100
     architecture: Literal["mlp", "conv"] = "mlp"
     latent: int = 100
+    hidden: int = 1200
+    units: int = 240
+    label_units: int = 50
     filters: int = 64
     learning_rate: float = 2e-4
     beta1: float = 0.5
 
     def networks(self, spec: DataSpec) -> ModuleDict:
-        """G and D, both of an input and a label; `filters` is the width of the convolutional ones."""
+        """G and D, both of an input and a label; `filters` is for the convolutional ones, the other widths are not."""
         if self.architecture == "mlp":
-            return ModuleDict({"G": perceptron_generator(spec, self.latent), "D": perceptron_discriminator(spec)})
+            judge = perceptron_discriminator(spec, self.units, self.label_units)
+            return ModuleDict({"G": perceptron_generator(spec, self.latent, self.hidden), "D": judge})
         stack = downward_stack(spec.channels + spec.classes, spec, self.filters)
         return ModuleDict(
             {
