@@ -45,6 +45,7 @@ ALLOWED = {
     "reference_models/gans": (
         "reference_models.recipe",
         "reference_models.layers",
+        "reference_models.residual",
         "reference_models.losses",
         "reference_models.penalties",
         "ganeval.errors",
