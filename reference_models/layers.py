@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import linear, one_hot
 from torch.nn.utils.parametrizations import spectral_norm
 
 from reference_models.recipe import DataSpec
@@ -130,3 +131,100 @@ class WithClass(nn.Module):
             hot = one_hot(labels, self.classes).to(inputs).view(*shape[:2], *[1] * len(shape[2:])).expand(shape)
         made: Tensor = self.net(torch.cat([inputs, hot], 1))
         return made
+
+
+def widths_by_size(size: int, capacity: int, widest: int) -> dict[int, int]:
+    """Feature maps at each size from 4 to `size`: `capacity` / size, at most `widest` (Karras et al. 2018, Table 2).
+
+    >>> widths_by_size(64, 2048, 128)
+    {4: 128, 8: 128, 16: 128, 32: 64, 64: 32}
+    """
+    sizes = [2**power for power in range(2, size.bit_length())]
+    return {at: max(1, min(capacity // at, widest)) for at in sizes}
+
+
+class EqualisedLinear(nn.Linear):
+    """A linear map (N, inputs) => (N, outputs) with equalised learning rate (Karras et al. 2018, section 4.1).
+
+    Weights start from N(0, 1) and are multiplied by He's constant gain / sqrt(inputs) at every use instead of once, so
+    that Adam, whose steps do not know the scale of a weight, moves all layers at the same relative speed.
+
+    Args:
+        gain: sqrt(2) before a leaky ReLU, 1 before nothing.
+        rate: this layer's learning rate as a multiple of the optimizer's.
+        bias: its initial value.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, gain: float = math.sqrt(2), rate: float = 1.0, bias: float = 0.0
+    ) -> None:
+        super().__init__(inputs, outputs)
+        nn.init.normal_(self.weight, std=1 / rate)
+        nn.init.constant_(self.bias, bias / rate)
+        self.scale, self.rate = gain * rate / math.sqrt(inputs), rate
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, inputs) => (N, outputs)."""
+        return linear(inputs, self.weight * self.scale, self.bias * self.rate)
+
+
+class EqualisedConv(nn.Conv2d):
+    """A convolution (N, inputs, S, S) => (N, outputs, S, S) with equalised learning rate; see `EqualisedLinear`."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, gain: float = math.sqrt(2), bias: bool = True
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
+        nn.init.normal_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
+        self.scale = gain / math.sqrt(inputs * kernel**2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, inputs, S, S) => (N, outputs, S, S)."""
+        maps: Tensor = self._conv_forward(inputs, self.weight * self.scale, self.bias)
+        return maps
+
+
+class PixelNorm(nn.Module):
+    """Each place's feature vector divided by its root mean square (Karras et al. 2018, section 4.2)."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(N, C, ...) => the same shape."""
+        return inputs * (inputs.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+
+
+class MinibatchDeviation(nn.Module):
+    """One more map that says how much the images of a group differ, (N, C, S, S) => (N, C + 1, S, S).
+
+    Its value is the standard deviation over the group, averaged over features and places (Karras et al. 2018,
+    section 3): a generator whose samples are alike is seen to be.
+
+    Args:
+        group: images that are compared with each other; the largest common divisor of it and N, in fact.
+    """
+
+    def __init__(self, group: int = 4) -> None:
+        super().__init__()
+        self.group = group
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(N, C, S, S) => (N, C + 1, S, S)."""
+        groups = maps.view(math.gcd(self.group, len(maps)), -1, *maps.shape[1:])
+        deviation = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
+        value = deviation.repeat(len(groups)).view(-1, 1, 1, 1)
+        return torch.cat([maps, value.expand(-1, 1, *maps.shape[2:]).to(maps)], 1)
+
+
+def deviation_verdict(width: int) -> nn.Sequential:
+    """Maps (N, width, 4, 4) => scores (N,): the end of a discriminator with minibatch standard deviation."""
+    return nn.Sequential(
+        MinibatchDeviation(),
+        EqualisedConv(width + 1, width, 3),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        EqualisedLinear(width * 16, width),
+        nn.LeakyReLU(0.2),
+        EqualisedLinear(width, 1, gain=1.0),
+        nn.Flatten(0),
+    )

@@ -60,6 +60,15 @@ def finite_difference_penalty(
     return _distance_from_one((ahead - behind) / (2 * step))
 
 
+def r1(critic: Critic, real: Tensor) -> Tensor:
+    """E[|grad D(x)|^2] on real images alone (Mescheder et al. 2018, equation 9), to be weighted by gamma / 2.
+
+    Returns:
+        scalar >= 0.
+    """
+    return input_gradient(critic, real).square().flatten(1).sum(1).mean()
+
+
 def _between(real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
     mix = torch.rand(len(real), *[1] * (real.ndim - 1), generator=rng).to(real)
     return torch.lerp(real, fake.detach(), mix)

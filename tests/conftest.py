@@ -27,3 +27,11 @@ def global_randomness_stays_put() -> Iterator[None]:
     before = torch.get_rng_state()
     yield
     assert torch.equal(torch.get_rng_state(), before), "global random state was moved"
+
+
+@pytest.fixture
+def seeded_globally() -> Iterator[None]:
+    """Networks can be built and noise drawn from torch's global generator, which is put back afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield

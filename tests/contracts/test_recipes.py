@@ -21,7 +21,11 @@ from reference_models.seeds import seeded
 from reference_models.state import State, build_networks, fresh_state
 from reference_models.trainer import TrainOptions, take, train
 
-TINY = {"batch_size": 4, "filters": 4, "latent": 8, "hidden": 16, "units": 8}
+TINY = {"batch_size": 4, "filters": 4, "latent": 8, "hidden": 16, "units": 8, "discriminator_filters": 2}
+TINY |= {"attention": 8, "embedding": 4, "standing_passes": 2}
+TINY |= {"widest": 8, "capacity": 256, "mapping_layers": 2, "stable_images": 4, "fade_images": 4}
+ROUNDS = 6
+"""Iterations in which a tiny growing model comes to its full size."""
 CPU = torch.device("cpu")
 TRAINED = [name for name, kind in recipes().items() if not issubclass(kind, Fitted)]
 
@@ -98,13 +102,18 @@ def test_each_turn_moves_exactly_the_networks_it_trains(name: str) -> None:
 def test_turns_name_their_terms_apart_and_reach_every_weight(name: str) -> None:
     recipe, data = tiny(name), images()
     state = fresh_state(recipe, data.spec(), 0, CPU)
-    batch = Feed(data, recipe.batch_size, 0, CPU).batch(0)
-    seen: list[str] = []
-    for turn in recipe.turns():
-        with seeded(CPU, 0):
-            seen += take(turn, state, batch)
-        idle = [key for net in turn.trains for key, value in state.nets[net].named_parameters() if value.grad is None]
-        assert not idle, turn.name
+    feed = Feed(data, recipe.batch_size, 0, CPU)
+    idle = {net: set(weights(state, net)) for turn in recipe.turns() for net in turn.trains}
+    for number in range(ROUNDS):
+        batch, seen = feed.batch(number), list[str]()
+        for turn in recipe.turns():
+            with seeded(CPU, 0):
+                seen += take(turn, state, batch)
+            for net in turn.trains:
+                idle[net] -= {key for key, value in state.nets[net].named_parameters() if value.grad is not None}
+        if not any(idle.values()):
+            break
+    assert not any(idle.values()), idle
     assert len(seen) == len(set(seen))
 
 
@@ -168,7 +177,7 @@ def test_memory_does_not_grow_with_steps(name: str, tmp_path: Path) -> None:
                 counts[step] = sum(issubclass(type(found), torch.Tensor) for found in gc.get_objects())
 
     train(tiny(name), images(), tmp_path, TrainOptions(steps=12), Count())
-    assert counts[12] == counts[4]
+    assert counts[12] <= counts[4]  # fewer gradients, where layers have had their time
 
 
 @every_recipe
