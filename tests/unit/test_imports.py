@@ -44,6 +44,7 @@ ALLOWED = {
     "ganeval/images": ("ganeval.images", "ganeval.errors", "ganeval.files", "ganeval.data", "ganeval.cache"),
     "reference_models/gans": (
         "reference_models.recipe",
+        "reference_models.codes",
         "reference_models.layers",
         "reference_models.residual",
         "reference_models.losses",
