@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganeval.device import choose_device
 from ganeval.errors import GanevalError, Interrupted
-from ganeval.images.grid import save_grid
+from ganeval.images.grid import by_class, save_grid
 from reference_models.averaging import decay, move_towards
 from reference_models.checkpoint import (
     DataRecord,
@@ -189,11 +189,14 @@ class _Job:
         return self.saved
 
     def save_samples(self) -> None:
-        """A grid of samples from fixed noise."""
+        """A grid of samples from fixed noise; of conditional models, a row of each class where there are few."""
+        classes = self.spec.classes if self.recipe.conditional else 0
+        columns = GRID // classes if classes else 0
         nets = self.state.best_nets().eval()
-        images = render(self.recipe, nets, self.spec, range(GRID), self.options.seed)
+        images = render(self.recipe, nets, self.spec, range(columns * classes or GRID), self.options.seed)
         self.state.nets.train()
-        save_grid(images, self.run / "samples" / f"step-{self.state.step:08d}.png")
+        images = by_class(images, classes) if columns else images
+        save_grid(images, self.run / "samples" / f"step-{self.state.step:08d}.png", columns or None)
 
     def _draw(self) -> Batch:
         self.state.draws += 1

@@ -66,6 +66,11 @@ def save_png(pixels: npt.NDArray[np.uint8], path: Path) -> None:
         temporary.write_bytes(png(pixels))
 
 
+def by_class(images: Images, classes: int) -> Images:
+    """Images whose class is their number modulo `classes`, N a multiple of it, in the order of their classes."""
+    return images.unflatten(0, (-1, classes)).transpose(0, 1).flatten(0, 1)
+
+
 def save_grid(images: Images, path: Path, columns: int | None = None) -> None:
     """uint8 (N, C, H, W) to one PNG file, atomically."""
     save_png(grid(images, columns), path)
