@@ -258,19 +258,24 @@ def without_sqrtm_disp() -> str:
 
 
 def inception_cases(
-    images: int, make: Callable[[Pictures, str, int], Case], deepest: Sequence[Pictures] = (), above: bool = False
+    images: int,
+    make: Callable[[Pictures, str, int], Case],
+    deepest: Sequence[Pictures] = (),
+    *,
+    layer: str = "2048",
+    above: bool = False,
 ) -> list[Case]:
-    """Colour and grey, 32 and 200 pixels, on the 192 features of an early layer; the 2048 features of some.
+    """Colour and grey, 32 and 200 pixels, on the 192 features of an early layer; those of a deep layer of some.
 
     On the 64 features, n is above d: with `above` on one kind of images, where more than 64 are asked for on all.
 
     Args:
-        images: how many of a kind are pushed through the whole network.
+        images: how many of a kind are pushed through the network to the deep layer.
         deepest: for which kinds that is done (their counts are replaced).
     """
     kinds = [(side, channels) for side in (32, 200) for channels in (3, 1)]
     few = [make(Pictures(side, channels, 6), "192", 192) for side, channels in kinds]
-    whole = [make(replace(data, count=images), "2048", 2048) for data in deepest]
+    whole = [make(replace(data, count=images), layer, int(layer)) for data in deepest]
     many = kinds if images > 64 else kinds[1:2] * above
     return few + whole + [make(Pictures(side, channels, max(images, 66)), "64", 64) for side, channels in many]
 
