@@ -45,8 +45,10 @@ ALLOWED = {
     "reference_models/gans": (
         "reference_models.recipe",
         "reference_models.codes",
+        "reference_models.growing",
         "reference_models.layers",
         "reference_models.residual",
+        "reference_models.style",
         "reference_models.losses",
         "reference_models.penalties",
         "ganeval.errors",
