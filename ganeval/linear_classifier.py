@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ganeval.linalg import ordered
 
+_WORTH_THREADS = 2e8  # multiplications of a step from which on threads shorten it
+
 Confusion = npt.NDArray[np.int64]
 """(K, K): how many rows of the class of the row were taken for the class of the column."""
 
@@ -25,12 +27,16 @@ def fitted(classes: Sequence[Tensor], inverse_penalty: float, *, balanced: bool 
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     weights = "balanced" if balanced else None
     regression = LogisticRegression(C=inverse_penalty, class_weight=weights, max_iter=1000, tol=1e-3)
     labels = np.repeat(np.arange(len(classes)), [len(rows) for rows in classes])
     rows = torch.cat([ordered(rows) for rows in classes]).numpy()
-    return make_pipeline(StandardScaler(), regression).fit(rows, labels)
+    # A step this small ends before a second thread has woken up, and waiting for it costs many times the step.
+    few = rows.size * len(classes) < _WORTH_THREADS
+    with threadpool_limits(1 if few else None, user_api="blas"):
+        return make_pipeline(StandardScaler(), regression).fit(rows, labels)
 
 
 def confusion(model: Any, classes: Sequence[Tensor]) -> Confusion:

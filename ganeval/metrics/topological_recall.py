@@ -14,7 +14,7 @@ from ganeval.supports import shared_part
     range=(0, 1),
     optimum=1,
     paper="Kim et al. 2023, arXiv:2306.08013",
-    laws=Laws(sees=frozenset({"shift", "modes"})),
+    laws=Laws(sees=frozenset({"shift", "modes"}), blind=frozenset({"mixing"})),
     family="neighbours",
     cost="as `topological_precision`",
 )
@@ -35,7 +35,7 @@ def topological_recall(
     Trust: as `topological_precision`.
 
     Blind to: samples scattered far beyond the real ones, which are forgiven, as the bandwidth follows each set's own
-    neighbours; and to copies.
+    neighbours; to bad samples beside the good ones, such as images of another data set mixed in; and to copies.
 
     Toy: scattered
 
