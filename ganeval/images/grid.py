@@ -68,7 +68,7 @@ def save_png(pixels: npt.NDArray[np.uint8], path: Path) -> None:
 
 def by_class(images: Images, classes: int) -> Images:
     """Images whose class is their number modulo `classes`, N a multiple of it, in the order of their classes."""
-    return images.unflatten(0, (-1, classes)).transpose(0, 1).flatten(0, 1)
+    return images.view(-1, classes, *images.shape[1:]).transpose(0, 1).flatten(0, 1)
 
 
 def save_grid(images: Images, path: Path, columns: int | None = None) -> None:
