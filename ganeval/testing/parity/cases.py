@@ -284,6 +284,10 @@ COLOUR, GREY = Pictures(32, 3, 0), Pictures(200, 1, 0)
 """The kinds of images for the whole network."""
 
 
+IN_FLOAT32 = (5e-4, "it adds kernels in float32, and KID is a small difference of their means")
+"""Of KID on float32 features, where a peer goes on in their precision."""
+
+
 def our_layer(layer: str) -> str:
     """Inception's layer by the number of its features, as `--features` names it."""
     return "inception.pool" if layer == "2048" else f"inception.{layer}"
