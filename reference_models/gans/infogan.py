@@ -16,9 +16,10 @@ of L_I in nats: at most log(categories) = H(c) for the first, no limit for the s
 
 Latents are (category one-hot, continuous codes, noise), in this order; `codes` takes them apart, `sweep` varies one.
 
-Deviations: stacks in DCGAN's shape with one stage per doubling from 4x4 (the paper's for MNIST start from 7x7; widths
-double up to 8 x `filters`), and their slope of 0.2; lambda may differ for continuous codes, as in the paper's
-experiments on chairs.
+Deviations: stacks in DCGAN's shape with one stage per doubling from 4x4 (the paper's for MNIST start from 7x7, with one
+more fully connected layer in G; widths double up to 8 x `filters`), and its slope of 0.2; no batch norm on D's fully
+connected layer, which would hide from G how the mean of its images differs from the data's; lambda may differ for
+continuous codes, as for the paper's chairs.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from torch.nn.functional import one_hot, softplus
 from torch.optim import Adam, Optimizer
 
 from ganeval.errors import GanevalError
-from reference_models.layers import downward_stack, stack_features, upward_stack
+from reference_models.layers import dcgan_initialise, downward_stack, stack_features, upward_stack
 from reference_models.losses import cross_entropy, mean_probabilities
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 
@@ -47,19 +48,16 @@ class Discriminator(nn.Module):
     def __init__(self, spec: DataSpec, filters: int, hidden: int, codes: int) -> None:
         super().__init__()
         wide = nn.Linear(stack_features(spec, filters), hidden)
-        self.body = nn.Sequential(*downward_stack(spec.channels, spec, filters), wide, *normed(hidden))
+        self.body = nn.Sequential(*downward_stack(spec.channels, spec, filters), wide, nn.LeakyReLU(0.2, inplace=True))
         self.judge = nn.Linear(hidden, 1)
-        self.recognise = nn.Sequential(nn.Linear(hidden, 128), *normed(128), nn.Linear(128, codes))
+        self.recognise = nn.Sequential(
+            nn.Linear(hidden, 128), nn.BatchNorm1d(128), nn.LeakyReLU(0.2, inplace=True), nn.Linear(128, codes)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, S, S) => (N, 1 + codes)."""
         seen = self.body(images)
         return torch.cat([self.judge(seen), self.recognise(seen)], 1)
-
-
-def normed(width: int) -> tuple[nn.Module, nn.Module]:
-    """What comes between two linear layers of D."""
-    return nn.BatchNorm1d(width), nn.LeakyReLU(0.2, inplace=True)
 
 
 @dataclass(frozen=True)
@@ -90,13 +88,11 @@ class InfoGAN(Recipe):
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G, and D with Q as its second head."""
         inputs = self.categories + self.continuous + self.latent
-        widen = nn.Sequential(nn.Linear(inputs, self.hidden), nn.BatchNorm1d(self.hidden), nn.ReLU(inplace=True))
-        return ModuleDict(
-            {
-                "G": nn.Sequential(*widen, *upward_stack(self.hidden, spec, self.filters)),
-                "D": Discriminator(spec, self.filters, self.hidden, self.categories + 2 * self.continuous),
-            }
-        )
+        nets = {
+            "G": upward_stack(inputs, spec, self.filters),
+            "D": Discriminator(spec, self.filters, self.hidden, self.categories + 2 * self.continuous),
+        }
+        return ModuleDict(nets).apply(dcgan_initialise)
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam, faster for G."""
