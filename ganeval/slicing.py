@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -56,12 +58,14 @@ def wasserstein(x: Tensor, y: Tensor, directions: Tensor, p: int = 2) -> Tensor:
 def _sorted_projections(rows: Tensor, directions: Tensor) -> Tensor:
     """rows (N, D) on directions (K, D), ascending along each, float64 (K, N).
 
-    Sorted by numpy along memory, which is seven times as fast as across it.
+    Sorted by numpy along memory, which is seven times as fast as across it, on as many threads as torch may use.
     """
     projections = torch.empty(len(directions), len(rows), dtype=torch.float64)
     for part in linalg.blocks(len(rows), rows.shape[1]):
         projections[:, part] = directions @ rows[part].double().T
-    projections.numpy().sort(axis=1)
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(threads) as pool:  # sorting releases the interpreter's lock
+        list(pool.map(np.ndarray.sort, np.array_split(projections.numpy(), threads)))
     return projections
 
 
