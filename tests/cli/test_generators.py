@@ -92,6 +92,10 @@ def test_samples_of_one_class_or_of_all(net: str, tmp_path: Path) -> None:
     assert every.shape == (20, 28, 28, 1)
     assert np.array_equal(every[[9, 19]], nine[[9, 19]])
     assert (nine.mean(axis=(1, 2, 3))[:9] > every.mean(axis=(1, 2, 3))[:9]).all()
+    assert "20 images of" in run("sample", net, *CALLING, "-n", "11", "--by-label", "--out", str(tmp_path / "by.npz"))
+    with np.load(tmp_path / "by.npz") as sorted_out:
+        assert np.array_equal(sorted_out["arr_0"], every)
+        assert sorted_out["arr_1"].tolist() == [*range(10), *range(10)]
 
 
 @pytest.mark.parametrize(

@@ -101,3 +101,12 @@ def test_what_keeps_classes_from_being_compared_is_said(tmp_path: Path, capsys: 
     assert "image set 'fake' has none" in fails(capsys, *arguments)
     few = ("dataset:fashion-mnist-mini:train[0:8]", "--reference", REAL, "--metrics", "conditional_fd")
     assert "real set has classes 0 to 9 and the generated set classes 0 to 7" in fails(capsys, *few)
+
+
+def test_a_conditional_run_is_scored_by_the_labels_that_it_was_asked_for(tmp_path: Path) -> None:
+    options = ("--set", "architecture=conv", "--set", "filters=4", "--set", "batch_size=8", "--steps", "2")
+    data = ("--data", FAKE, "--device", "cpu", "--out", str(tmp_path / "run"))
+    CliRunner().invoke(ganeval, ["train", "cgan", *data, *options], catch_exceptions=False)
+    made = scores(str(tmp_path / "run"), "--reference", REAL, "--num-samples", "100", "--metrics", METRICS, *PIXELS)
+    assert np.sum(made["label_consistency"]["details"]["confusion"], axis=1).tolist() == [10] * 10
+    assert made.keys() == set(METRICS.split(","))

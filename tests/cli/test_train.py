@@ -252,6 +252,8 @@ def test_a_label_needs_a_conditional_model(data: str, tmp_path: Path, capsys: py
     assert run("train", "dcgan", "--data", data, "--out", tmp_path / "run", "--steps", "1", *SMALL) == 0
     assert run("sample", tmp_path / "run", "--out", tmp_path / "a.png", "--label", "1") == 2
     assert "not conditional" in capsys.readouterr().err
+    assert run("sample", tmp_path / "run", "--out", tmp_path / "a.png", "--by-label") == 2
+    assert "not conditional, leave --by-label out" in capsys.readouterr().err
     assert run("sample", tmp_path, "--out", tmp_path / "a.png") == 2
     assert "holds no checkpoint" in capsys.readouterr().err
 
@@ -265,6 +267,33 @@ def test_an_encoder_shows_its_reconstructions(data: str, tmp_path: Path, capsys:
     assert "as vae, step 1, has it" in capsys.readouterr().out
     assert run("sample", out, "--reconstruct", data, "--out", tmp_path / "rows.npz") == 2
     assert "name a .png file" in capsys.readouterr().err
+
+
+def test_samples_of_a_conditional_model_by_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 14, 14, 3), dtype=np.uint8)
+    np.savez(tmp_path / "images.npz", pixels, np.arange(12) % 3)
+    out, conv = tmp_path / "run", ["--set", "architecture=conv", "--steps", "2", "--sample-every", "2"]
+    assert run("train", "cgan", "--data", tmp_path / "images.npz", "--out", out, *conv, *SMALL) == 0
+    assert read(out / "samples" / "step-00000002.png").shape == (3 * 16 + 2, 21 * 16 + 2, 3)
+
+    capsys.readouterr()
+    for target in ("grid.png", "array.npz", "folder"):
+        assert run("sample", out, "-n", "7", "--by-label", "--out", tmp_path / target) == 0
+    assert "9 images of cgan" in capsys.readouterr().out
+    expected = generate_images(load_checkpoint(out), range(9), seed=0).permute(0, 2, 3, 1).numpy()
+    with np.load(tmp_path / "array.npz", allow_pickle=False) as file:
+        assert np.array_equal(file["arr_0"], expected)
+        assert file["arr_1"].tolist() == [0, 1, 2, 0, 1, 2, 0, 1, 2]
+    grid = read(tmp_path / "grid.png")
+    assert grid.shape == (3 * 16 + 2, 3 * 16 + 2, 3)
+    assert np.array_equal(grid[18:32, 34:48], expected[7])  # row 1, column 2: the third image of class 1
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("folder/1/*")) == [
+        f"folder/1/{index:06d}.png" for index in (1, 4, 7)
+    ]
+    assert np.array_equal(read(tmp_path / "folder/1/000004.png"), expected[4])
+
+    assert run("sample", out, "--out", tmp_path / "a.png", "--by-label", "--label", "1") == 2
+    assert "leave one out" in capsys.readouterr().err
 
 
 def test_a_fitted_recipe_is_trained_and_sampled_like_any_other(data: str, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganeval.errors import GanevalError
 from ganeval.images import open_images
-from ganeval.images.grid import grid, save_grid
+from ganeval.images.grid import by_class, grid, save_grid
 from reference_models.feed import Feed, TrainingImages
 from reference_models.preparing import packing_size, training_images
 from reference_models.seeds import number, sample_generator
@@ -106,6 +106,11 @@ def test_samples_of_a_seed_never_share_a_generator_state() -> None:
     seeds = {sample_generator(0, index).initial_seed() for index in range(100_000)}
     assert len(seeds) == 100_000
     assert number(0, "a") != number(0, "b") != number(1, "b")
+
+
+def test_images_in_the_order_of_their_classes() -> None:
+    images = torch.arange(6, dtype=torch.uint8).view(6, 1, 1, 1).expand(6, 1, 2, 2)
+    assert by_class(images, 3)[:, 0, 0, 0].tolist() == [0, 3, 1, 4, 2, 5]
 
 
 def test_a_grid_fills_row_by_row(tmp_path: Path) -> None:
