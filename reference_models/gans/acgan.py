@@ -17,8 +17,7 @@ Networks: those for CIFAR-10. G has DCGAN's shape; D pairs a halving convolution
 times, with dropout after each.
 
 Deviations: batch norm after G's linear layer, too; no noise on activations (one of the values that the paper tried);
-torch's initialisation; widths of G for sizes other than 32 by one stage per doubling from 4x4 (they double up to
-8 x `filters`).
+widths of G for sizes other than 32 by one stage per doubling from 4x4 (they double up to 8 x `filters`).
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from torch.nn.functional import cross_entropy as classification
 from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
-from reference_models.layers import WithClass, upward_stack
+from reference_models.layers import WithClass, dcgan_initialise, upward_stack
 from reference_models.losses import cross_entropy, mean_probabilities
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 
@@ -61,7 +60,7 @@ class ACGAN(Recipe):
     conditional: ClassVar[bool] = True
     small: ClassVar[Mapping[str, Any]] = {
         "filters": 32,
-        "discriminator_filters": 12,
+        "discriminator_filters": 8,
         "kernel": 4,
         "dropout": 0.2,
         "batch_size": 24,
@@ -81,12 +80,11 @@ class ACGAN(Recipe):
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G, which is told the class, and D, which is asked for it."""
         stack = upward_stack(self.latent + spec.classes, spec, self.filters, kernel=self.kernel)
-        return ModuleDict(
-            {
-                "G": WithClass(stack, spec.classes),
-                "D": discriminator(spec, self.discriminator_filters, self.dropout),
-            }
-        )
+        nets = {
+            "G": WithClass(stack, spec.classes),
+            "D": discriminator(spec, self.discriminator_filters, self.dropout),
+        }
+        return ModuleDict(nets).apply(dcgan_initialise)
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam with the momentum lowered to 0.5."""
