@@ -84,10 +84,17 @@ class Scored:
 Networks: TypeAlias = dict[str, Extractor]
 
 
-def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: Networks | None = None) -> Scored:
+def score(
+    job: Job,
+    watch: Watch = lambda name, done, total: None,
+    *,
+    networks: Networks | None = None,
+    store: cache.Cache | None = None,
+) -> Scored:
     """Score `job.fake` against `job.reference`.
 
     Args:
+        store: where summaries are kept, if not in the user's cache folder.
         networks: networks by name and resizer, loaded for an earlier job of the same device, precision and weights.
             What is missing is loaded and put there.
 
@@ -109,7 +116,7 @@ def score(job: Job, watch: Watch = lambda name, done, total: None, *, networks: 
     used = {name: load(name) for name in sorted({each.tap.extractor for each in requests} - {GIVEN.extractor})}
     require_fit(sources, requests, used)
     sets = derive(requests)
-    run = Pass(used, job.batch_size, cache.Cache(cache.folder()) if job.cached else None, watch)
+    run = Pass(used, job.batch_size, (store or cache.Cache(cache.folder())) if job.cached else None, watch)
     opened = time.perf_counter()
     results, seconds = evaluate(sets, requests, run, seed=job.seed, skipped=skipped)
     pairs = described(sets)

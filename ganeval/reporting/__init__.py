@@ -4,7 +4,7 @@ from ganeval.reporting.latex import latex
 from ganeval.reporting.markdown import markdown
 from ganeval.reporting.numbers import format_score, format_value
 from ganeval.reporting.page import html
-from ganeval.reporting.report import Curve, Flag, Grid, Report
+from ganeval.reporting.report import Curve, Flag, Grid, Report, Section, Table
 from ganeval.reporting.spreadsheet import csv_text
 from ganeval.reporting.terminal import show, table
 from ganeval.reporting.write import write_report
@@ -14,6 +14,8 @@ __all__ = [
     "Flag",
     "Grid",
     "Report",
+    "Section",
+    "Table",
     "csv_text",
     "format_score",
     "format_value",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ganeval.compare import Cell, Column, Comparison, Row, plain
 from ganeval.reporting.numbers import ARROWS, column_decimals, format_score
 from ganeval.reporting.provenance import method_lines, protocol_lines, reading_lines
+from ganeval.reporting.report import Section
 
 
 def markdown(comparison: Comparison) -> str:
@@ -20,6 +22,31 @@ def markdown(comparison: Comparison) -> str:
     notes = [f"† {note}" for note in comparison.footnotes]
     notes += [*reading_lines(comparison), *method_lines(comparison), *protocol_lines(comparison)]
     return "\n".join([*lines, "", *(f"- {escape(note)}" for note in notes)]) + "\n"
+
+
+def sections_markdown(sections: Sequence[Section]) -> str:
+    """Title, paragraphs and table of each section; curves and figures stay with the page.
+
+    >>> from ganeval.reporting.report import Table
+    >>> print(sections_markdown([Section("Modes", ["Kept."], Table(["model", "modes"], [["gan", "3"]]))]), end="")
+    ## Modes
+    <BLANKLINE>
+    Kept.
+    <BLANKLINE>
+    | model | modes |
+    | --- | ---: |
+    | gan | 3 |
+    """
+    return "\n".join(map(_section, sections))
+
+
+def _section(section: Section) -> str:
+    parts = [f"## {escape(section.title)}", *map(escape, section.paragraphs)]
+    if section.table is not None:
+        head, *rows = (_line([escape(field) for field in row]) for row in (section.table.head, *section.table.rows))
+        rule = _line(["---", *("---:" for _ in section.table.head[1:])])
+        parts.append("\n".join([head, rule, *rows]))
+    return "\n\n".join(parts) + "\n"
 
 
 def escape(text: str) -> str:

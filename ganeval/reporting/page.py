@@ -22,7 +22,7 @@ from ganeval.reporting.numbers import (
     short,
 )
 from ganeval.reporting.provenance import method_lines, protocol_facts, reading_lines, skipped_lines
-from ganeval.reporting.report import Grid, Report
+from ganeval.reporting.report import Grid, Report, Section
 
 _SMALL_GRID = 480
 
@@ -53,6 +53,7 @@ def html(report: Report) -> str:
             main_bars=[bars[index] for index in main if bars[index] in shown],
             other_bars=[chart for index, chart in enumerate(bars) if index not in main and chart in shown],
             line_charts=charts.line_charts(report.curves, comparison),
+            sections=[_section(section, comparison) for section in report.sections],
             grids=[_grid(grid, comparison, main) for grid in report.grids],
             pairs=[(pair, base64.b64encode(pair.png).decode("ascii")) for pair in report.pairs],
             reading=reading_lines(comparison),
@@ -104,6 +105,12 @@ def _grid(grid: Grid, comparison: Comparison, main: Sequence[int]) -> dict[str, 
         "crisp": width < _SMALL_GRID,
         "data": base64.b64encode(grid.png).decode("ascii"),
     }
+
+
+def _section(section: Section, comparison: Comparison) -> tuple[Section, list[charts.LineChart], list[dict[str, Any]]]:
+    """A section, its charts, and what the template needs of its figures, which belong to no row."""
+    figures = [_grid(figure, comparison, ()) for figure in section.figures]
+    return section, charts.line_charts(section.curves, comparison), figures
 
 
 def _alike(comparison: Comparison, facts: Any) -> list[tuple[list[str], list[tuple[str, str]]]]:

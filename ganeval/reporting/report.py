@@ -74,6 +74,34 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Text in rows; the first field of a row names it.
+
+    Raises:
+        GanevalError: a row that is longer or shorter than the head.
+    """
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise GanevalError(f"a row of {len(row)} fields, {row}, under a head of {len(self.head)}: {self.head}")
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a report has to say beside its scores: paragraphs, then a table, curves and figures, where there are any."""
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    table: Table | None = None
+    curves: Sequence[Curve] = ()
+    figures: Sequence[Grid] = ()
+
+
+@dataclass(frozen=True)
 class Flag:
     """Something the reader must know about one row before believing its numbers."""
 
@@ -91,6 +119,7 @@ class Report:
         comparison: the table; its yardsticks are drawn apart from the models. One card alone makes a single score.
         main: metrics (or column keys) whose bar charts open the report; empty means the first column's.
         pairs: what is closest to the training set, most suspicious first.
+        sections: studies of their own, between the curves and the samples.
         notes: further paragraphs for the end.
         commands: what makes this report again, one command a line.
     """
@@ -103,5 +132,6 @@ class Report:
     pairs: Sequence[Pair] = ()
     curves: Sequence[Curve] = ()
     flags: Sequence[Flag] = ()
+    sections: Sequence[Section] = ()
     notes: Sequence[str] = ()
     commands: Sequence[str] = ()

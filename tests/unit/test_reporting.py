@@ -22,6 +22,8 @@ from ganeval.reporting import (
     Flag,
     Grid,
     Report,
+    Section,
+    Table,
     csv_text,
     format_score,
     format_value,
@@ -33,6 +35,7 @@ from ganeval.reporting import (
     write_report,
 )
 from ganeval.reporting.charts import PLOT_HEIGHT, Axis, bar_chart, line_charts
+from ganeval.reporting.markdown import sections_markdown
 from ganeval.reporting.numbers import column_decimals
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard
 
@@ -112,6 +115,15 @@ def full(comparison, title="A title"):
         grids=[Grid(name, f"caption of {name}", png()) for name in names],
         curves=[Curve(names[0], [0, 30, 60], [900, 600, 512.4], "fd"), Curve(names[1], [0, 60], [880, 554.1], "fd")],
         flags=[Flag(names[-1], "serious", "copied <from> the training set")],
+        sections=[
+            Section(
+                "A <section>",
+                ["What & why."],
+                Table(["model", "worth <b>"], [[names[0], "1 < 2"]]),
+                [Curve(names[0], [0, 1], [3, 2], "W")],
+                [Grid("figure", "of <weights>", png())],
+            )
+        ],
         notes=["A <note>."],
         commands=["ganeval demo --out '<x>'"],
     )
@@ -327,7 +339,7 @@ def test_hostile_text_is_shown_and_never_run(hostile):
 
 def test_empty_sections_vanish(comparison):
     bare, whole = html(Report("t", "", comparison)), html(full(comparison))
-    for heading in ("Samples", "How it got there", "Notes", "Make this report again"):
+    for heading in ("Samples", "How it got there", "A &lt;section&gt;", "Notes", "Make this report again"):
         assert f">{heading}</h2>" in whole
         assert f">{heading}</h2>" not in bare
     assert 'class="flag ' in whole
@@ -363,8 +375,19 @@ def test_what_is_no_picture_and_no_curve_is_refused(comparison):
         Curve("x", [1.0], [], "fd")
     with pytest.raises(GanevalError, match="not finite"):
         Curve("x", [1.0], [math.nan], "fd")
+    with pytest.raises(GanevalError, match="a row of 1 fields"):
+        Table(["model", "value"], [["gan"]])
     with pytest.raises(GanevalError, match="did you mean 'fd'"):
         html(Report("t", "", comparison, main=("fdd",)))
+
+
+def test_a_section_says_the_same_on_the_page_and_in_markdown(comparison):
+    page, text = Page(html(full(comparison))), sections_markdown(full(comparison).sections)
+    for part in ("A <section>", "What & why.", "1 < 2"):
+        assert part in page.text
+    assert "## A \\<section\\>\n\nWhat &amp; why.\n\n| model | worth \\<b\\> |" in text
+    assert "| wgan_gp | 1 \\< 2 |" in text
+    assert any(tag == "img" and "of <weights>" in attributes["alt"] for tag, attributes in page.tags)
 
 
 # --- charts -----------------------------------------------------------------------------------------------------------
