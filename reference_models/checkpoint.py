@@ -23,6 +23,7 @@ from ganeval import __version__
 from ganeval.errors import GanevalError
 from ganeval.files import replace_text, replacing
 from ganeval.images.source import Images
+from reference_models.feed import TrainingImages
 from reference_models.recipe import DataSpec, Recipe
 from reference_models.registry import make_recipe, recipe_name
 from reference_models.seeds import sample_generator, seeded
@@ -44,6 +45,13 @@ class DataRecord(_Strict):
     name: str
     fingerprint: str
     count: int
+    source: DataRecord | None = None
+
+    @classmethod
+    def of(cls, data: TrainingImages) -> DataRecord:
+        """Of training images, and of the images that are to be translated into them."""
+        source = None if data.source is None else cls.of(data.source)
+        return cls(name=data.name, fingerprint=data.fingerprint, count=len(data.pixels), source=source)
 
 
 class Training(_Strict):
@@ -233,16 +241,39 @@ def render(
     chosen = [i % max(spec.classes, 1) for i in indices] if labels is None else list(labels)
     if len(chosen) != len(indices):
         raise GanevalError(f"{len(chosen)} labels for {len(indices)} samples: give one for each")
-    device = next(iter(nets.state_dict().values())).device
+    device = device_of(nets)
+
+    def make(places: list[int]) -> Tensor:
+        z = torch.cat([recipe.latents(1, sample_generator(seed, indices[at])) for at in places]).to(device)
+        return recipe.generate(nets, z, torch.tensor([chosen[at] for at in places], device=device))
+
+    return in_rows(make, spec, indices, seed, device)
+
+
+def device_of(nets: ModuleDict) -> torch.device:
+    """Where the networks are."""
+    device: torch.device = next(iter(nets.state_dict().values())).device
+    return device
+
+
+def in_rows(
+    make: Callable[[list[int]], Tensor], spec: DataSpec, indices: Sequence[int], seed: int, device: torch.device
+) -> Images:
+    """Images number `indices`, made in batches of `ROWS` => uint8 (N, C, H, W) on the CPU, without the margin.
+
+    Image i takes row i % ROWS of its batch, always, and torch's global generators start each batch from `seed`: so the
+    company of an image changes nothing in it, noise inside the networks included.
+
+    Args:
+        make: `ROWS` places in `indices`, some perhaps repeated => float (ROWS, C, S, S) in [-1, 1].
+    """
     inner = slice(spec.margin, spec.size - spec.margin)
     images = torch.empty(
         len(indices), spec.channels, spec.size - 2 * spec.margin, spec.size - 2 * spec.margin, dtype=torch.uint8
     )
     for rows in _row_batches(indices):
-        z = torch.cat([recipe.latents(1, sample_generator(seed, indices[at])) for at in _filled(rows)]).to(device)
-        y = torch.tensor([chosen[at] for at in _filled(rows)], device=device)
         with torch.inference_mode(), seeded(device, seed, "render"):
-            pixels = recipe.generate(nets, z, y).float()[..., inner, inner]
+            pixels = make(_filled(rows)).float()[..., inner, inner]
         made = ((pixels + 1) * 127.5).round().clamp(0, 255).to("cpu", torch.uint8)
         images[list(rows.values())] = made[list(rows)]
     return images
@@ -266,7 +297,7 @@ def paint(
         seed: of noise that the generator draws by itself, the same for every call.
         synthesis: the part of a generator that takes these latents, where they are not the recipe's own.
     """
-    device = next(iter(checkpoint.nets.state_dict().values())).device
+    device = device_of(checkpoint.nets)
     inner = slice(checkpoint.spec.margin, checkpoint.spec.size - checkpoint.spec.margin)
     with torch.inference_mode(), seeded(device, seed, "render"):
         if synthesis is not None:

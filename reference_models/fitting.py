@@ -40,9 +40,8 @@ def fit(recipe: Fitted, data: TrainingImages, run: Path, *, seed: int = 0, sampl
     with torch.no_grad():
         recipe.fit(state.nets, batches, generator(seed, "fit", 0))
     state.step, state.seconds = 1, time.perf_counter() - started
-    record = DataRecord(name=data.name, fingerprint=data.fingerprint, count=len(data.pixels))
     training = Training(seed=seed, precision="fp32", ema_halflife_images=0)
-    saved = save_checkpoint(run, state, recipe, spec, record, training)
+    saved = save_checkpoint(run, state, recipe, spec, DataRecord.of(data), training)
     images = render(recipe, state.nets.eval(), spec, range(samples), seed)
     save_grid(images, run / "samples" / f"{saved.stem}.png")
     return saved

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ganeval import cache
 from ganeval.errors import GanevalError
 from ganeval.images import ImageSource, Opened, packed
 from reference_models.feed import TrainingImages
+from reference_models.recipe import Pairing
 
 LOOKED_AT = 64
 NEAR = 0.85
 """Squares at least this share of the next power of two are padded to it instead of being shrunk to the one below."""
 
 
-def training_images(source: Opened, size: int | None = None) -> TrainingImages:
-    """The images of `source` as a memory-mapped array, with the margin that brings them to a power of two.
+def training_images(
+    images: Opened, size: int | None = None, *, source: Opened | None = None, pairing: Pairing = "unpaired"
+) -> TrainingImages:
+    """The images of a set as a memory-mapped array, with the margin that brings them to a power of two.
 
     Squares just below a power of two are padded (28 -> 32); a power of two stays; anything else is cut to its central
     square and resized to the largest power of two that fits, or to `size`. Some images, evenly spread, stand for all.
+
+    Args:
+        source: images to be translated into these. Both get the same shape: grey beside colour is repeated.
+        pairing: whether image i of the one set belongs to image i of the other.
     """
+    sets = [_checked(each) for each in (images, source) if each is not None]
+    shapes = {shape for each in sets for shape in _shapes(each)}
+    pack, margin = packing_size({side for _, *sides in shapes for side in sides}, size)
+    channels = max(channels for channels, *_ in shapes)
+    made = [
+        TrainingImages(packed(each, pack, channels, cache.folder()), each.labels, each.name, each.fingerprint, margin)
+        for each in sets
+    ]
+    return made[0] if source is None else replace(made[0], source=made[1], pairing=pairing)
+
+
+def _checked(source: Opened) -> ImageSource:
     if not isinstance(source, ImageSource):
         raise GanevalError(f"{source.name} holds features or statistics: training needs images")
-    shapes = _shapes(source)
-    sides = {side for _, *sides in shapes for side in sides}
-    pack, margin = packing_size(sides, size)
-    pixels = packed(source, pack, max(channels for channels, *_ in shapes), cache.folder())
-    return TrainingImages(pixels, source.labels, source.name, source.fingerprint, margin)
+    return source
 
 
 def packing_size(sides: set[int], size: int | None = None) -> tuple[int, int]:

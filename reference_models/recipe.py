@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, NoReturn, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from ganeval.errors import GanevalError
 
 Loss: TypeAlias = "Callable[[ModuleDict, Batch], dict[str, Tensor]]"
 """Terms by name. Terms with a gradient are summed and minimised; terms without one (`D(x)`) are only logged."""
+
+Pairing: TypeAlias = Literal["paired", "unpaired"]
+"""Whether image i of a second set belongs to image i of the first, or nobody knows what belongs to what."""
 
 Shared = TypeVar("Shared")
 
@@ -30,12 +33,14 @@ class DataSpec:
         channels: 1 or 3.
         classes: number of labels, 0 where there are none.
         margin: pixels of padding on every side during training, cut off again from samples (28x28 -> 32x32).
+        source: how images that are to be translated into these lie beside them; None where there are none.
     """
 
     size: int
     channels: int
     classes: int = 0
     margin: int = 0
+    source: Pairing | None = None
 
     def __post_init__(self) -> None:
         if self.size < 16 or self.size & (self.size - 1):
@@ -53,9 +58,15 @@ class Batch:
         rng: on the CPU, seeded by (seed, draw) alone, so a resumed run draws the same numbers on any device.
     """
 
-    def __init__(self, real: Tensor, labels: Tensor, rng: torch.Generator) -> None:
-        self.real, self.labels, self.rng = real, labels, rng
+    def __init__(self, real: Tensor, labels: Tensor, rng: torch.Generator, source: Tensor | None = None) -> None:
+        self.real, self.labels, self.rng, self._source = real, labels, rng, source
         self._shared: dict[str, Any] = {}
+
+    @property
+    def source(self) -> Tensor:
+        """Images to be translated, (N, C, S, S) in [-1, 1]: of the same things as `real` if paired, else of others."""
+        assert self._source is not None, "a recipe that declares no source asked for it"
+        return self._source
 
     def once(self, name: str, make: Callable[[], Shared]) -> Shared:
         """Compute `make()` at the first call in this batch and return the same tensor (or tensors) afterwards.
@@ -92,15 +103,16 @@ class Recipe(ABC):
 
     A recipe's file states its paper; `title` and `paper` are what `ganeval list recipes` prints; `averaged` names
     the networks that keep a moving average; `conditional` says that `generate` heeds its labels, which the data then
-    has to have; `small` holds the options with which it learns something on two cores in minutes (`--small`). Options
-    are `int` (a count, at least 1), `float` (finite), `bool`, `str` or `Literal[...]`; each can be given by
-    `--set name=value`.
+    has to have; `source` that batches hold images to translate as well (see `Translator`); `small` holds the options
+    with which it learns something on two cores in minutes (`--small`). Options are `int` (a count, at least 1), `float`
+    (finite), `bool`, `str` or `Literal[...]`; each can be given by `--set name=value`.
     """
 
     title: ClassVar[str]
     paper: ClassVar[str]
     averaged: ClassVar[tuple[str, ...]] = ("G",)
     conditional: ClassVar[bool] = False
+    source: ClassVar[Pairing | None] = None
     small: ClassVar[Mapping[str, Any]] = {}
 
     batch_size: int
@@ -169,6 +181,41 @@ class Fitted(Recipe):
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> NoReturn:
         """Never asked for, as no turn trains anything."""
         raise AssertionError(f"{network} is fitted, not trained")
+
+
+@dataclass(frozen=True)
+class Translator(Recipe):
+    """A model that makes images of images, not of latents: `batch.source` to `batch.real`, or back as well.
+
+    `source` says whether the two sets are paired, and `directions` which ways it goes: "forward" is from the source to
+    the training images.
+    """
+
+    directions: ClassVar[tuple[str, ...]] = ("forward",)
+
+    @abstractmethod
+    def translate(self, nets: ModuleDict, images: Tensor, direction: str = "forward") -> Tensor:
+        """Float (N, C, S, S) in [-1, 1] => the same of the other kind, image by image.
+
+        Noise comes from torch's seeded global state, inside the networks.
+        """
+
+    def latents(self, n: int, rng: torch.Generator) -> NoReturn:
+        """None: what is translated takes their place in `generate`.
+
+        Raises:
+            GanevalError: always, with what is needed.
+        """
+        raise GanevalError(f"{type(self).title} translates images and draws none: give images to translate (--input)")
+
+    def fake(self, nets: ModuleDict, batch: Batch) -> Tensor:
+        """`batch.source` translated, (N, C, S, S): one forward per batch, shared by its turns."""
+        return batch.once("fake", lambda: self.translate(nets, batch.source))
+
+    def there_and_back(self, nets: ModuleDict, images: Tensor, direction: str = "forward") -> Tensor:
+        """Images translated in this direction and then in the other one, (N, C, S, S)."""
+        (other,) = set(self.directions) - {direction}
+        return self.translate(nets, self.translate(nets, images, direction), other)
 
 
 @runtime_checkable

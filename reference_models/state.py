@@ -59,8 +59,10 @@ def fresh_state(recipe: Recipe, spec: DataSpec, seed: int, device: torch.device)
     """The state before step 0.
 
     Raises:
-        GanevalError: the recipe needs classes and the data has none, or its optimizer refuses its options.
+        GanevalError: the recipe needs classes, or images to translate, and the data has none; or the other way round;
+            or its optimizer refuses its options.
     """
+    _check_source(recipe, spec)
     if recipe.conditional and not spec.classes:
         raise GanevalError(
             f"{recipe_name(recipe)} learns images by class, and these have none: use a folder with one folder per "
@@ -74,6 +76,18 @@ def fresh_state(recipe: Recipe, spec: DataSpec, seed: int, device: torch.device)
     except ValueError as error:
         raise GanevalError(f"the optimizer of {recipe_name(recipe)} refuses its options: {error}") from None
     return State(nets, averages.eval().requires_grad_(False), optimizers)
+
+
+def _check_source(recipe: Recipe, spec: DataSpec) -> None:
+    if recipe.source == spec.source:
+        return
+    if recipe.source is None:
+        raise GanevalError(f"{recipe_name(recipe)} translates nothing: leave the source images (--source) out")
+    lies = "a set as large as the training images, image i belonging to image i" if recipe.source == "paired" else "any"
+    raise GanevalError(
+        f"{recipe_name(recipe)} learns to translate {recipe.source} images, and got {spec.source or 'none'}: name the "
+        f"images to translate with --source, {lies}"
+    )
 
 
 def state_tensors(state: State) -> dict[str, Tensor]:

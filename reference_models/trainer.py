@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganeval.device import choose_device
 from ganeval.errors import GanevalError, Interrupted
-from ganeval.images.grid import by_class, save_grid
+from ganeval.images.grid import save_grid
 from reference_models.averaging import decay, move_towards
 from reference_models.checkpoint import (
     DataRecord,
@@ -25,7 +25,6 @@ from reference_models.checkpoint import (
     read_tensors,
     remove_checkpoint,
     remove_leftovers,
-    render,
     save_checkpoint,
 )
 from reference_models.feed import Feed, TrainingImages
@@ -35,10 +34,8 @@ from reference_models.precision import choose_precision, run_in_bf16
 from reference_models.recipe import Batch, Recipe, Turn
 from reference_models.registry import make_recipe
 from reference_models.seeds import seeded
+from reference_models.sheets import sheet
 from reference_models.state import State, fresh_state, restore_state
-
-GRID = 64
-"""Samples in a grid; the same latents at every step."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +119,10 @@ class _Job:
     """A recipe, its data, its run folder and its state, and the operations on them."""
 
     def __init__(self, recipe: Recipe, data: TrainingImages, run: Path, options: TrainOptions) -> None:
-        self.recipe, self.run, self.options = recipe, run, options
+        self.recipe, self.images, self.run, self.options = recipe, data, run, options
         self.device = choose_device(options.device)
         self.spec = data.spec()
-        self.data = DataRecord(name=data.name, fingerprint=data.fingerprint, count=len(data.pixels))
+        self.data = DataRecord.of(data)
         precision = choose_precision(options.precision, self.device)
         self.training = Training(
             seed=options.seed, precision=precision, ema_halflife_images=options.ema_halflife_images
@@ -189,14 +186,10 @@ class _Job:
         return self.saved
 
     def save_samples(self) -> None:
-        """A grid of samples from fixed noise; of conditional models, a row of each class where there are few."""
-        classes = self.spec.classes if self.recipe.conditional else 0
-        columns = GRID // classes if classes else 0
-        nets = self.state.best_nets().eval()
-        images = render(self.recipe, nets, self.spec, range(columns * classes or GRID), self.options.seed)
+        """What the model makes now, of the same noise or images as ever."""
+        images, columns = sheet(self.recipe, self.state.best_nets().eval(), self.images, self.options.seed)
         self.state.nets.train()
-        images = by_class(images, classes) if columns else images
-        save_grid(images, self.run / "samples" / f"step-{self.state.step:08d}.png", columns or None)
+        save_grid(images, self.run / "samples" / f"step-{self.state.step:08d}.png", columns)
 
     def _draw(self) -> Batch:
         self.state.draws += 1

@@ -50,7 +50,7 @@ def test_a_checkpoint_says_how_it_came_about(trained: Path) -> None:
     assert (found.recipe, found.recipe_name, found.step) == (RECIPE, "dcgan", 3)
     assert found.spec == DataSpec(16, 3, classes=3, margin=2)
     assert found.info["schema"] == "ganeval/checkpoint/1"
-    assert found.info["data"] == {"name": "noise", "fingerprint": "abc", "count": 9}
+    assert found.info["data"] == {"name": "noise", "fingerprint": "abc", "count": 9, "source": None}
     assert found.info["training"]["seed"] == 5
     assert found.info["draws"] == 3
     assert found.info["versions"]["torch"] == torch.__version__

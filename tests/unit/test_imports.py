@@ -48,6 +48,7 @@ ALLOWED = {
         "reference_models.growing",
         "reference_models.layers",
         "reference_models.residual",
+        "reference_models.patches",
         "reference_models.style",
         "reference_models.losses",
         "reference_models.penalties",
