@@ -7,7 +7,9 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -32,6 +34,7 @@ Watch: TypeAlias = Callable[[str, int, int], None]
 
 GIVEN = Tap("given", "rows")
 _SAVE_SECONDS = 60.0
+_METRICS_PER_WORKER, _MOST_WORKERS = 4, 4
 
 
 class Source(Protocol):
@@ -114,8 +117,10 @@ def evaluate(
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
     found = _Found(summaries, sets)
-    results = [_attempt(request, found, seed, skipped) for request in requests]
-    return [result for result in results if result is not None], seconds
+    answers = _answers(requests, partial(_attempt, found=found, seed=seed, strict=skipped is None))
+    if skipped is not None:
+        skipped |= {request.name: answer for request, answer in zip(requests, answers) if isinstance(answer, str)}
+    return [answer for answer in answers if isinstance(answer, Result)], seconds
 
 
 @dataclass(frozen=True)
@@ -297,14 +302,33 @@ def _ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
         thread.join()
 
 
-def _attempt(request: Request, found: _Found, seed: int, skipped: dict[str, str] | None) -> Result | None:
+def _answers(requests: Sequence[Request], attempt: Callable[[Request], Result | str]) -> list[Result | str]:
+    """Some metrics at a time where there are many, which share the threads: most have parts where only one works."""
+    from threadpoolctl import threadpool_limits
+
+    threads = torch.get_num_threads()
+    workers = max(1, min(threads, _MOST_WORKERS, len(requests) // _METRICS_PER_WORKER))
+    if workers == 1:
+        return [attempt(request) for request in requests]
+    share = threads // workers
+    try:
+        with (
+            threadpool_limits(share, user_api="blas"),
+            ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(share,)) as pool,
+        ):
+            return [*pool.map(attempt, requests)]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _attempt(request: Request, found: _Found, seed: int, strict: bool) -> Result | str:
+    """The result, or unless `strict` the reason why there is none."""
     try:
         return _compute(request, found, seed)
     except GanevalError as error:
-        if skipped is None:
+        if strict:
             raise
-        skipped[request.name] = str(error)
-        return None
+        return str(error)
 
 
 def _compute(request: Request, found: _Found, seed: int) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ _ROUNDING = 1e-13  # squared distances below this share of the squared norms are
 _KEPT_ELEMENTS = 2**23  # a matrix of distances that is no larger is kept for the next metric that asks
 
 _kept: dict[tuple[int, int], tuple[tuple[int, int], Tensor]] = {}  # ids of x, y -> their versions, distances
+_keeping = threading.Lock()  # or metrics that run at once would each compute what they share
 
 
 def root(covariance: Tensor) -> Tensor:
@@ -73,6 +75,13 @@ def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     if len(x) * len(y) > _KEPT_ELEMENTS:
         yield from _squared_distances(x, y)
         return
+    with _keeping:
+        distances = _kept_distances(x, y)
+    for part in blocks(len(x), len(y)):
+        yield part, distances[part].clone()
+
+
+def _kept_distances(x: Tensor, y: Tensor) -> Tensor:
     key, versions = (id(x), id(y)), (x._version, y._version)
     before, distances = _kept.get(key, (None, None))
     if distances is None or before != versions:
@@ -80,8 +89,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
         for tensor in (x, y) if before is None else ():
             weakref.finalize(tensor, _kept.pop, key, None).atexit = False
         _kept[key] = versions, distances
-    for part in blocks(len(x), len(y)):
-        yield part, distances[part].clone()
+    return distances
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:

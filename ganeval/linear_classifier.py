@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ Confusion = npt.NDArray[np.int64]
 
 
 _last: dict[tuple[bytes, tuple[int, ...], float, int], Confusion] = {}
+_looking = threading.Lock()  # or metrics that run at once would each compute what they share
 
 
 def fitted(classes: Sequence[Tensor], inverse_penalty: float, *, balanced: bool = False) -> Any:
@@ -57,10 +59,11 @@ def cross_confusion(classes: Sequence[Tensor], inverse_penalty: float, folds: in
     sorted_classes = [ordered(rows) for rows in classes]
     digest = hashlib.sha256(b"".join(rows.numpy().tobytes() for rows in sorted_classes)).digest()
     key = digest, tuple(map(len, sorted_classes)), inverse_penalty, folds
-    if key not in _last:  # two metrics ask for the same of the real set
-        _last.clear()
-        _last[key] = _cross_confusion(sorted_classes, inverse_penalty, folds)
-    return _last[key].copy()
+    with _looking:
+        if key not in _last:  # two metrics ask for the same of the real set
+            _last.clear()
+            _last[key] = _cross_confusion(sorted_classes, inverse_penalty, folds)
+        return _last[key].copy()
 
 
 def _cross_confusion(sorted_classes: Sequence[Tensor], inverse_penalty: float, folds: int) -> Confusion:

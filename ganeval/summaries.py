@@ -81,16 +81,18 @@ class Features(Summary):
         """float32 (N, D)."""
         if not self._rows:
             raise GanevalError("no samples: the image set is empty")
-        if len(self._rows) > 1:
-            self._rows = [torch.cat(self._rows)]
-        return self._rows[0]
+        rows = self._rows
+        if len(rows) > 1:
+            rows = self._rows = [torch.cat(rows)]
+        return rows[0]
 
     def radii(self, k: int) -> Tensor:
         """Distance from each row to its k-th nearest other row, float64 (N,). Kept, since several metrics ask."""
         self.require(k + 1, f"a distance to the {k}-th neighbour")
-        if self._radii is None or self._radii.shape[1] < k:
-            self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
-        return self._radii[:, k - 1]
+        radii = self._radii
+        if radii is None or radii.shape[1] < k:
+            radii = self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
+        return radii[:, k - 1]
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"rows": self.rows} if self.count else {}

@@ -64,7 +64,7 @@ def laplacian_swd(real: Features, fake: Features, *, projections: int = 512, rng
     fake.require(2, "laplacian_swd")
     if projections < 1:
         raise GanevalError(f"laplacian_swd: projections is {projections}, expected 1 or more")
-    directions = unit_directions(projections, 3 * _PIXELS, rng)
+    directions = unit_directions(projections, 3 * _PIXELS, rng).float()  # pixels of 8 bits: sorted twice as fast
     levels = {
         str(size): 1000 * float(wasserstein(normalised(x), normalised(y), directions, p=1).mean())
         for (size, x), (_, y) in zip(by_level(real.rows), by_level(fake.rows), strict=True)
@@ -87,8 +87,8 @@ def by_level(rows: Tensor) -> list[tuple[int, Tensor]]:
 
 
 def normalised(patches: Tensor) -> Tensor:
-    """(N, P, 3, 49) => float64 (N * P, 147), every channel with mean 0 and standard deviation 1 over all of them."""
+    """(N, P, 3, 49) => float32 (N * P, 147), every channel with mean 0 and standard deviation 1 over all of them."""
     values = patches.double()
     values = values - values.mean((0, 1, 3), keepdim=True)
     spread = values.square().mean((0, 1, 3), keepdim=True).sqrt()
-    return values.div_(torch.where(spread > 0, spread, 1.0)).flatten(0, 1).flatten(1)
+    return values.div_(torch.where(spread > 0, spread, 1.0)).flatten(0, 1).flatten(1).float()

@@ -199,3 +199,28 @@ def test_without_labels_a_metric_of_classes_says_what_to_give() -> None:
     request = Request(share_of_class_one.__metric__, Tap("means", "colour"))  # type: ignore[attr-defined]
     with pytest.raises(GanevalError, match="one folder per class"):
         evaluate({"fake": Noise(5, 1)}, [request], Pass({"means": Means()}))
+
+
+def test_metrics_at_once_give_what_they_give_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = (*METRICS, "swd", "vendi", "one_nn", "c2st")
+    real, fake, run = Noise(40, 1), Noise(40, 2), Pass({"means": Means()})
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        together = values(real, fake, run, names)
+        assert torch.get_num_threads() == 2
+        monkeypatch.setattr(engine, "_MOST_WORKERS", 1)
+        assert values(real, fake, run, names) == pytest.approx(together, rel=1e-12)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_metrics_left_out_are_told_in_the_order_of_the_requests() -> None:
+    skipped: dict[str, str] = {}
+    asked = requests("authpct", "swd", "ct", "recall", "kid", "fd", "density", "coverage")
+    sets = {role: Noise(3, seed) for seed, role in enumerate(("real", "fake", "train", "heldout"))}
+    results, _ = evaluate(sets, asked, Pass({"means": Means()}), skipped=skipped)
+    names = [request.name for request in asked]
+    assert [*skipped] == [name for name in names if name in skipped]
+    assert {r.request.name for r in results} | skipped.keys() == set(names)
+    assert "recall (means.grid)" in skipped
