@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 _PLUMBING = {"main", "options"}
-_ORDER = ["demo", "train", "sample", "score", "compare", "list"]
+_ORDER = ["demo", "train", "sample", "score", "compare", "gate", "list"]
 
 
 class Commands(click.Group):

@@ -52,9 +52,7 @@ def show(comparison: Comparison) -> None:
 
     On a terminal that is too narrow it continues below, a few columns at a time; into a file or pipe it goes whole.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _UNLIMITED
+    console = plain_console()
     tall = len(comparison.rows) == 1 and len(comparison.columns) > _MANY
     if tall:
         console.print(tall_table(comparison))
@@ -64,6 +62,14 @@ def show(comparison: Comparison) -> None:
     notes = [f"† {note}" for note in comparison.footnotes]
     for line in [*_features(comparison), *notes, *reading_lines(comparison), *skipped_lines(comparison)]:
         console.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def plain_console() -> Console:
+    """A console that colours only what is styled, and wraps nothing that goes into a file or pipe."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _UNLIMITED
+    return console
 
 
 def _pieces(comparison: Comparison, console: Console) -> list[list[int]]:
