@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench zoo clean
 
 demo: $(VENV)/.user
 	$(BIN)/ganeval demo
@@ -24,6 +24,9 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/extraction.py
 	$(BIN)/python benchmarks/frechet.py
+
+zoo: $(VENV)/.user
+	$(BIN)/python -m benchmarks.zoo $(ZOO)
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
