@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,7 @@ class Discriminator(Extractor):
         from ganeval.extractors.networks.batching import in_fixed_batches
 
         self.require(layers)
-        rows = in_fixed_batches(self._run, prepared, ROWS)
+        rows = in_fixed_batches(self._run, prepared, ROWS, alone=True)  # a hook hears whatever batch runs
         return {layer: rows[layer] for layer in layers}
 
     def _channels(self, pixels: Tensor) -> Tensor:
@@ -104,6 +105,13 @@ def _pooled(output: Tensor) -> Tensor:
     return values.flatten(2).mean(2).cpu() if values.ndim > 2 else values.clone().cpu()
 
 
+def _needed(network: Module) -> list[str]:
+    """The arguments that the network cannot do without."""
+    parameters = inspect.signature(network.forward).parameters.values()
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [one.name for one in parameters if one.kind in positional and one.default is one.empty]
+
+
 @extractor(
     "discriminator",
     layers=("layer#", "last"),
@@ -118,4 +126,9 @@ def load(setup: Setup) -> Discriminator:
     checkpoint = load_checkpoint(Path(setup.variant), setup.device)
     if "D" not in checkpoint.nets:
         raise GanevalError(f"{setup.variant} has no discriminator, only {', '.join(checkpoint.nets)}")
+    if len(needed := _needed(checkpoint.nets["D"])) > 1:
+        raise GanevalError(
+            f"the discriminator of {setup.variant} judges {' and '.join(needed)} together, so it cannot be shown "
+            "images alone: take a run whose discriminator sees images only, such as dcgan's"
+        )
     return Discriminator(checkpoint, setup)

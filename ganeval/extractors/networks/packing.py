@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import torch
 from torch import Tensor
 from torch.nn import Conv2d, Module
+
+_packing = threading.Lock()
 
 
 def can_pack(device: torch.device, dtype: torch.dtype) -> bool:
@@ -29,9 +33,10 @@ class PackedConv2d(Module):
 
     def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
         """(N, C, H, W) => (N, O, H', W'), channels last."""
-        if self.packed is None:
-            self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.place, x.shape)
-            self.weight = torch.empty(0)  # not kept twice
+        with _packing:
+            if self.packed is None:
+                self.packed = torch.ops.mkldnn._reorder_convolution_weight(self.weight, *self.place, x.shape)
+                self.weight = torch.empty(0)  # not kept twice
         activation = "relu" if relu else "none"
         made: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x, self.packed, self.bias, *self.place, activation, [], ""
