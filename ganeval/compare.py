@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from ganeval.errors import GanevalError, unknown
 from ganeval.protocol import behind
 from ganeval.scorecard import Score, Scorecard
+from ganeval.significance import Difference
 
 _MISSING = "nothing"
 _Reasons: TypeAlias = tuple[tuple[str, str, str], ...]
@@ -31,11 +32,30 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One score in its place. `best` among the models of its column; `foreign` if only `force` let it stand there."""
+    """One score in its place. `best` among the models of its column; `foreign` if only `force` let it stand there.
+
+    Models that share one of their `letters` in a column are not told apart there; empty where nothing was tested.
+    """
 
     score: Score
     best: bool = False
     foreign: bool = False
+    letters: str = ""
+
+
+@dataclass(frozen=True)
+class Pairwise:
+    """The difference of two rows in one column, `first` minus `second`, its p-value adjusted over all tests."""
+
+    column: int
+    first: str
+    second: str
+    difference: Difference
+
+    def real(self, alpha: float) -> bool:
+        """Whether the adjusted p-value is below `alpha`."""
+        adjusted = self.difference.adjusted
+        return adjusted is not None and adjusted < alpha
 
 
 @dataclass(frozen=True)
@@ -54,11 +74,14 @@ class Comparison:
 
     Attributes:
         footnotes: for every row with a foreign cell, what sets it apart; empty unless the comparison was forced.
+        differences: pairs of models that were tested (`differences.with_differences`), at `level`.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     footnotes: tuple[str, ...] = ()
+    differences: tuple[Pairwise, ...] = ()
+    level: float = 0.95
 
     @property
     def several_features(self) -> bool:

@@ -72,7 +72,7 @@ def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     >>> next(squared_distances(x, x))[1].tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
-    if len(x) * len(y) > _KEPT_ELEMENTS:
+    if not _stays(x, y):
         yield from _squared_distances(x, y)
         return
     with _keeping:
@@ -86,10 +86,32 @@ def _kept_distances(x: Tensor, y: Tensor) -> Tensor:
     before, distances = _kept.get(key, (None, None))
     if distances is None or before != versions:
         distances = torch.cat([block for _, block in _squared_distances(x, y)])
-        for tensor in (x, y) if before is None else ():
-            weakref.finalize(tensor, _kept.pop, key, None).atexit = False
-        _kept[key] = versions, distances
+        _keep(x, y, distances)
     return distances
+
+
+def _keep(x: Tensor, y: Tensor, distances: Tensor) -> None:
+    key = (id(x), id(y))
+    for tensor in (x, y) if key not in _kept else ():
+        weakref.finalize(tensor, _kept.pop, key, None).atexit = False
+    _kept[key] = (x._version, y._version), distances
+
+
+def _stays(x: Tensor, y: Tensor) -> bool:
+    """Whether the distances of these rows are kept: small ones, and those that were handed over."""
+    return len(x) * len(y) <= _KEPT_ELEMENTS or (id(x), id(y)) in _kept
+
+
+def keep_distances(x: Tensor, y: Tensor, distances: Tensor) -> None:
+    """Hand over squared distances float64 (M, N) of x to y that are known already. They stay as long as both live.
+
+    >>> x = torch.tensor([[0.0], [1.0]])
+    >>> keep_distances(x, x, torch.full((2, 2), 7.0).double())
+    >>> next(squared_distances(x, x))[1].tolist()
+    [[7.0, 7.0], [7.0, 7.0]]
+    """
+    with _keeping:
+        _keep(x, y, distances)
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -111,7 +133,7 @@ def products(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     >>> next(products(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]])))[1].item()
     11.0
     """
-    if len(x) * len(y) > _KEPT_ELEMENTS:
+    if not _stays(x, y):
         transposed = y.double().T
         yield from ((part, x[part].double() @ transposed) for part in blocks(len(x), len(y)))
         return

@@ -199,7 +199,7 @@ def unpaired(a: Interval, b: Interval, *, level: float = 0.95, count: int | None
     value, quantile = a.centre - b.centre, float(ndtri((1 + level) / 2))
     error = down if value > 0 else up  # on the side of no difference
     p = 2 * float(ndtr(-abs(value) / error)) if error else float(value == 0)
-    method = "unpaired normal test from the two intervals"
+    method = "unpaired test from the intervals, as if nothing were shared"
     found = Difference(value, value - quantile * down, value + quantile * up, error, min(1.0, p), method)
     return _with_effect(found, level, count)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganeval.compare import Cell, Comparison, Row, plain
+from ganeval.reporting.differences import letter_lines
 from ganeval.reporting.numbers import column_decimals, format_interval, format_value
 from ganeval.reporting.provenance import method_lines, protocol_lines
 
@@ -37,7 +38,8 @@ def latex(comparison: Comparison) -> str:
     models = [_row(comparison, row) for row in comparison.rows if not row.yardstick]
     yardsticks = [_row(comparison, row) for row in comparison.rows if row.yardstick]
     rule = [r"\midrule"] if models and yardsticks else []
-    notes = [f"† {note}" for note in comparison.footnotes] + method_lines(comparison) + protocol_lines(comparison)
+    notes = [f"† {note}" for note in comparison.footnotes] + letter_lines(comparison)
+    notes += method_lines(comparison) + protocol_lines(comparison)
     lines = [
         "% Needs \\usepackage{booktabs}.",
         f"\\begin{{tabular}}{{l{'r' * len(comparison.columns)}}}",
@@ -83,6 +85,7 @@ def _cell(cell: Cell | None, decimals: int) -> str:
     value = _number(format_value(cell.score.value, decimals))
     interval = format_interval(cell.score, decimals)
     text = f"\\textbf{{{value}}}" if cell.best else value
+    text += f"$^{{\\mathrm{{{cell.letters}}}}}$" if cell.letters else ""
     text += f" {{\\scriptsize {_number(interval)}}}" if interval else ""
     return text + (r"$^\dagger$" if cell.foreign else "")
 

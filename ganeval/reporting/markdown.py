@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ganeval.compare import Cell, Column, Comparison, Row, plain
+from ganeval.reporting.differences import difference_lines
 from ganeval.reporting.numbers import ARROWS, column_decimals, format_score
 from ganeval.reporting.provenance import method_lines, protocol_lines, reading_lines
 from ganeval.reporting.report import Section
@@ -20,7 +21,12 @@ def markdown(comparison: Comparison) -> str:
         *(_line([_name(row), *map(_cell, row.cells, decimals)]) for row in comparison.rows),
     ]
     notes = [f"† {note}" for note in comparison.footnotes]
-    notes += [*reading_lines(comparison), *method_lines(comparison), *protocol_lines(comparison)]
+    notes += [
+        *reading_lines(comparison),
+        *difference_lines(comparison),
+        *method_lines(comparison),
+        *protocol_lines(comparison),
+    ]
     return "\n".join([*lines, "", *(f"- {escape(note)}" for note in notes)]) + "\n"
 
 
@@ -78,4 +84,5 @@ def _cell(cell: Cell | None, decimals: int) -> str:
         return "–"
     text = escape(format_score(cell.score, decimals))
     text = f"**{text}**" if cell.best else text
+    text += f" <sup>{cell.letters}</sup>" if cell.letters else ""
     return f"{text} †" if cell.foreign else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ganeval.compare import Comparison, flattened, plain
+from ganeval.reporting.differences import letter_lines
 from ganeval.reporting.numbers import ARROWS, format_count, short
 from ganeval.scorecard import Scorecard
 
@@ -22,9 +23,10 @@ def reading_lines(comparison: Comparison) -> list[str]:
             "they show what real images would score, and what is reached without learning."
         )
     if any(cell and cell.score.low is not None for row in comparison.rows for cell in row.cells):
-        overlap = "; models whose intervals overlap may be equally good" if len(comparison.rows) > 1 else ""
+        unknown = len(comparison.rows) > 1 and not comparison.differences
+        overlap = "; models whose intervals overlap may be equally good" if unknown else ""
         lines.append(f"Brackets hold an interval{overlap}.")
-    return lines
+    return lines + letter_lines(comparison)
 
 
 def method_lines(comparison: Comparison) -> list[str]:

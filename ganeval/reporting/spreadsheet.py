@@ -10,7 +10,7 @@ from ganeval.compare import Cell, Column, Comparison, Row
 
 FIELDS = (
     *("model", "yardstick", "metric", "features", "value", "low", "high", "better", "best", "comparable"),
-    *("method", "options", "samples", "protocol", "reference"),
+    *("method", "options", "samples", "protocol", "reference", "letters"),
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -38,7 +38,7 @@ def _record(row: Row, column: Column, cell: Cell) -> list[str]:
         *numbers,
         *(score.better, _flag(cell.best), _flag(not cell.foreign)),
         *(_text(score.method), json.dumps(score.options), json.dumps(score.counts)),
-        *(_text(str(card.protocol.get("fingerprint", ""))), _text(card.reference.fingerprint)),
+        *(_text(str(card.protocol.get("fingerprint", ""))), _text(card.reference.fingerprint), cell.letters),
     ]
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ganeval.compare import Cell, Column, Comparison, Row, plain
+from ganeval.reporting.differences import difference_lines
 from ganeval.reporting.numbers import ARROWS, column_decimals, format_interval, format_value
 from ganeval.reporting.provenance import reading_lines, skipped_lines
 
@@ -60,7 +61,13 @@ def show(comparison: Comparison) -> None:
         piece = table(comparison, columns)
         console.print(piece, width=min(console.width, _natural_width(piece, console)))
     notes = [f"† {note}" for note in comparison.footnotes]
-    for line in [*_features(comparison), *notes, *reading_lines(comparison), *skipped_lines(comparison)]:
+    for line in [
+        *_features(comparison),
+        *notes,
+        *reading_lines(comparison),
+        *difference_lines(comparison),
+        *skipped_lines(comparison),
+    ]:
         console.print(Text(line, style="dim"), soft_wrap=True)
 
 
@@ -104,6 +111,7 @@ def _cell(cell: Cell | None, decimals: int) -> Text:
     mark = " †" if cell.foreign else ""
     interval = format_interval(cell.score, decimals)
     text = Text().append(format_value(cell.score.value, decimals) + mark, style="bold green" if cell.best else "")
+    text.append(f" {cell.letters}" if cell.letters else "", style="cyan")
     return text.append(f"\n{interval}", style="dim") if interval else text
 
 
