@@ -19,6 +19,7 @@ from ganeval.extractors.extractor import Extractor, Precision
 from ganeval.images import FeatureSource, Opened, Opening, StatisticsSource, open_images
 from ganeval.images.calling import USUAL, Calling
 from ganeval.images.generated import check_called
+from ganeval.images.redrawn import SAMPLES, Redraw, check_redrawn
 from ganeval.metrics.metric import get
 from ganeval.planning import chosen_options, overrides, requested
 from ganeval.presets import Preset, get_preset
@@ -46,6 +47,7 @@ class Job:
             `seed`. None takes all. The training set is always taken whole: a copy of an image left out would go unseen.
         reference_samples: overrides `num_samples` for the reference and the held-out set. Statistics are taken whole.
         calling: latents, classes and output range of a generator from elsewhere.
+        redraw: the images that a run of `ganeval train` translates or reconstructs, where it does not draw samples.
         num_pairs: random pairs, at most, and latent paths that metrics of pairs are means over.
     """
 
@@ -68,6 +70,7 @@ class Job:
     weights: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path | None = None
     calling: Calling = USUAL
+    redraw: Redraw = SAMPLES
     num_pairs: int = 1000
     on_bad_image: Literal["fail", "skip"] = "fail"
     cached: bool = True
@@ -155,9 +158,10 @@ def open_sources(job: Job) -> dict[str, Source]:
     most = job.reference_samples or job.num_samples
     places = {"real": (job.reference, most), "train": (job.train, None), "heldout": (job.heldout, most)}
     sources = {role: _at_most(place, opening, count) for role, (place, count) in places.items() if place is not None}
-    fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]) or None)
+    fakes = replace(opening, num_samples=job.num_samples, generate=len(sources["real"]) or None, redraw=job.redraw)
     sources["fake"] = open_images(job.fake, fakes)
     check_called(list(sources.values()), job.calling)
+    check_redrawn(sources["fake"], job.redraw)
     return sources
 
 

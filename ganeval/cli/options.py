@@ -53,6 +53,37 @@ def taken_calling(arguments: dict[str, Any]) -> Any:
     return Calling(shape=None if latent_dim is None else parse_shape(latent_dim), **rest)
 
 
+_REDRAWING = (
+    click.option("--input", "given", metavar="IMAGES", help="To be translated by RUN. Default: what it learnt from."),
+    click.option("--reconstruct", metavar="IMAGES", help="To be encoded and decoded, or translated there and back."),
+    click.option(
+        "--direction",
+        default="forward",
+        show_default=True,
+        type=click.Choice(["forward", "back"]),
+        help="Of a model that translates both ways.",
+    ),
+)
+
+
+def redrawing(command: Command) -> Command:
+    """Add the options that give images to a model which makes images of images; `taken_redraw` reads them."""
+    for option in reversed(_REDRAWING):
+        command = option(command)
+    return command
+
+
+def taken_redraw(arguments: dict[str, Any]) -> Any:
+    """Take the options of `redrawing` out of the arguments, as a `Redraw`."""
+    from ganeval.errors import GanevalError
+    from ganeval.images.redrawn import Redraw
+
+    given, reconstruct, direction = (arguments.pop(name) for name in ("given", "reconstruct", "direction"))
+    if given is not None and reconstruct is not None:
+        raise GanevalError("--input and --reconstruct make two different image sets: give one of them")
+    return Redraw(reconstruct or given, "reconstruct" if reconstruct else "translate", direction)
+
+
 def assignments(items: Iterable[str]) -> dict[str, str]:
     """("a=1", "b=2") => {"a": "1", "b": "2"}."""
     from ganeval.options import split_assignment

@@ -12,7 +12,8 @@ from ganeval.cli import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from ganeval.images import Images, Opening
+    from ganeval.images import Images, ImageSource, Opening
+    from ganeval.images.redrawn import Redraw, RedrawnSource
     from reference_models.checkpoint import Checkpoint
 
 _AT_ONCE = 512
@@ -24,7 +25,8 @@ _COLUMNS = 8  # of a grid of reconstructions
 @click.option("-n", "count", default=64, show_default=True, type=click.IntRange(min=1), help="Number of images.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A .png (grid), an .npz, or a folder.")
 @click.option("--label", type=click.IntRange(min=0), help="Class of all images, for conditional models. Default: all.")
-@click.option("--reconstruct", "images", metavar="IMAGES", help="Rows of these, and as an encoder has them.")
+@options.redrawing
+@click.option("--target", metavar="IMAGES", help="What --input should become, image by image: shown in the grid.")
 @click.option("--by-label", is_flag=True, help="Rows of the grid, or folders, or arr_1 in the .npz, are the classes.")
 @click.option("--raw-weights", is_flag=True, help="The weights last trained instead of their moving average.")
 @options.calling
@@ -39,13 +41,17 @@ def command(run: str, out: Path, label: int | None, by_label: bool, raw_weights:
 
     Image i of a conditional model is of class i modulo their number, unless --label names one. --by-label sorts the
     same images by class, as many of each: -n is rounded up.
+
+    Of a model that translates, the grid has -n images, spread evenly over --input, each beside its translation; with
+    --reconstruct, it has these images above their reconstructions. An .npz or a folder gets the images made only.
     """
-    images = arguments.pop("images")
-    opening = _opening(**arguments)
-    if images is not None:
-        return _reconstruct(run, images, opening, out, average=not raw_weights)
-    made = _from_elsewhere(run, opening, label) if _is_elsewhere(run, raw_weights) else None
-    made = made or _from_checkpoint(run, opening, label, average=not raw_weights)
+    target = arguments.pop("target")
+    opening = _opening(options.taken_redraw(arguments), **arguments)
+    checkpoint = None if _is_elsewhere(run, raw_weights) else _checkpoint(run, opening, average=not raw_weights)
+    if checkpoint is not None and _redraws(checkpoint, opening, target):
+        _refuse_labels(label, by_label)
+        return _redraw(_Redrawn(checkpoint, run, opening, target), out)
+    made = _from_checkpoint(checkpoint, opening, label) if checkpoint else _from_elsewhere(run, opening, label)
     classes = _classes(made, label) if by_label else 0
     count = -(-arguments["count"] // classes) * classes if classes else arguments["count"]
     _write((made.read(range(first, min(first + _AT_ONCE, count))) for first in range(0, count, _AT_ONCE)), out, classes)
@@ -70,11 +76,12 @@ def _classes(made: _Generator, label: int | None) -> int:
     return made.classes
 
 
-def _opening(count: int, seed: int, device: str, **calling: Any) -> Opening:
+def _opening(redraw: Redraw, count: int, seed: int, device: str, **calling: Any) -> Opening:
     from ganeval.device import choose_device
     from ganeval.images import Opening
 
-    return Opening(num_samples=count, seed=seed, device=choose_device(device), calling=options.taken_calling(calling))
+    called = options.taken_calling(calling)
+    return Opening(num_samples=count, seed=seed, device=choose_device(device), calling=called, redraw=redraw)
 
 
 def _is_elsewhere(run: str, raw_weights: bool) -> bool:
@@ -96,7 +103,9 @@ def _from_elsewhere(run: str, opening: Opening, label: int | None) -> _Generator
     from ganeval.errors import GanevalError
     from ganeval.images import open_images
     from ganeval.images.generated import GeneratedSource
+    from ganeval.images.redrawn import check_redrawn
 
+    check_redrawn(run, opening.redraw)
     source = open_images(run, replace(opening, calling=replace(opening.calling, label=label)))
     if not isinstance(source, GeneratedSource):
         raise GanevalError(
@@ -107,12 +116,17 @@ def _from_elsewhere(run: str, opening: Opening, label: int | None) -> _Generator
     return _Generator(run, opening.calling.classes, lambda indices: torch.cat(list(source.read(indices))))
 
 
-def _from_checkpoint(run: str, opening: Opening, label: int | None, *, average: bool) -> _Generator:
+def _checkpoint(run: str, opening: Opening, *, average: bool) -> Checkpoint:
     from ganeval.images.generated import check_called
-    from reference_models.checkpoint import generate_images, load_checkpoint
+    from reference_models.checkpoint import load_checkpoint
 
     check_called((), opening.calling)
-    checkpoint = load_checkpoint(Path(run), opening.device, average=average)
+    return load_checkpoint(Path(run), opening.device, average=average)
+
+
+def _from_checkpoint(checkpoint: Checkpoint, opening: Opening, label: int | None) -> _Generator:
+    from reference_models.checkpoint import generate_images
+
     _check_label(checkpoint, label)
 
     def read(indices: Sequence[int]) -> Images:
@@ -122,21 +136,83 @@ def _from_checkpoint(run: str, opening: Opening, label: int | None, *, average: 
     return _Generator(f"{checkpoint.recipe_name}, step {checkpoint.step}", classes, read)
 
 
-def _reconstruct(run: str, images: str, opening: Opening, out: Path, *, average: bool) -> None:
+def _redraws(checkpoint: Checkpoint, opening: Opening, target: str | None) -> bool:
+    """Whether the checkpoint makes images of images, by itself or because it is asked to."""
     from ganeval.errors import GanevalError
-    from ganeval.images import ImageSource, open_images
-    from ganeval.images.grid import save_grid
-    from reference_models.checkpoint import load_checkpoint
-    from reference_models.reconstruction import reconstruction_rows
+    from ganeval.images.redrawn import SAMPLES
 
-    source = open_images(images)
-    if not isinstance(source, ImageSource):
-        raise GanevalError(f"--reconstruct {images} holds no images: name a folder, an archive or dataset:NAME")
+    translates = bool(checkpoint.recipe.source) and opening.redraw.way == "translate"
+    if target is not None and not translates:
+        raise GanevalError(f"--target {target} is for translations: leave it out")
+    return translates or opening.redraw != SAMPLES
+
+
+def _refuse_labels(label: int | None, by_label: bool) -> None:
+    from ganeval.errors import GanevalError
+
+    if label is not None or by_label:
+        raise GanevalError("--label and --by-label are for samples, not for images made of images: leave them out")
+
+
+class _Redrawn(NamedTuple):
+    """Images made of images; `target` is what they should have become, where that was said."""
+
+    checkpoint: Checkpoint
+    run: str
+    opening: Opening
+    target: str | None
+
+
+def _redraw(made: _Redrawn, out: Path) -> None:
+    """`--out` gets images spread evenly over those given: a grid of them and of what is made of them, or the latter."""
+    from dataclasses import replace
+
+    from ganeval.images.grid import save_grid
+    from ganeval.images.redrawn import RedrawnSource
+    from reference_models.reconstruction import reconstruction_rows, spread
+
+    source = RedrawnSource(made.checkpoint, made.run, replace(made.opening, num_samples=None))
+    indices = spread(made.opening.num_samples or 0, len(source))
+    named = f"{made.checkpoint.recipe_name}, step {made.checkpoint.step}"
     if out.suffix != ".png":
-        raise GanevalError(f"--out {out}: rows of images and their reconstructions are a grid, name a .png file")
-    checkpoint = load_checkpoint(Path(run), opening.device, average=average)
-    save_grid(reconstruction_rows(checkpoint, source, opening.num_samples or 0, _COLUMNS), out, _COLUMNS)
-    click.echo(f"{images} above, and below as {checkpoint.recipe_name}, step {checkpoint.step}, has it: {out}")
+        parts = (indices[first : first + _AT_ONCE] for first in range(0, len(indices), _AT_ONCE))
+        _write((images for part in parts for images in source.read(part)), out, 0)
+        click.echo(f"{len(indices)} images of {source.inputs.name} by {named}: {out}")
+    elif made.opening.redraw.way == "reconstruct":
+        save_grid(reconstruction_rows(source.redraw, source.inputs, len(indices), _COLUMNS), out, _COLUMNS)
+        click.echo(f"{source.inputs.name} above, and below as {named}, has it: {out}")
+    else:
+        _save_translations(source, indices, made, out)
+        click.echo(f"{source.inputs.name}, beside each image its translation by {named}: {out}")
+
+
+def _save_translations(source: RedrawnSource, indices: list[int], made: _Redrawn, out: Path) -> None:
+    """Input | translation | target, if there is one, four times in a row."""
+    import torch
+
+    from ganeval.images.grid import save_grid
+    from reference_models.sheets import ACROSS, beside
+
+    parts = [source.given(indices), torch.cat(list(source.read(indices)))]
+    target = _target(source, made)
+    if target is not None:
+        parts.append(source.seen(target, indices))
+    save_grid(beside(parts), out, min(ACROSS, len(indices)) * len(parts))
+
+
+def _target(source: RedrawnSource, made: _Redrawn) -> ImageSource | None:
+    """The images named by `--target`; or, of a model that learnt from pairs and translates these, those it learnt."""
+    from dataclasses import replace
+
+    from ganeval.images.pairs import paired
+    from ganeval.images.redrawn import images_at, remembered
+
+    whole = replace(made.opening, num_samples=None)
+    if made.target is not None:
+        return paired(images_at(made.target, whole, "--target"), source.inputs).left
+    if made.opening.redraw.images is None and made.checkpoint.recipe.source == "paired":
+        return remembered(made.checkpoint, forward=False, opening=whole)
+    return None
 
 
 def _check_label(checkpoint: Checkpoint, label: int | None) -> None:

@@ -24,6 +24,7 @@ from ganeval.cli import options
 @click.option("--reference-samples", type=click.IntRange(min=2), help="The same for REAL and --heldout only.")
 @click.option("--num-pairs", default=1000, show_default=True, type=click.IntRange(min=2), help="Random pairs or paths.")
 @options.calling
+@options.redrawing
 @click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True)
 @options.seed
 @options.device
@@ -42,6 +43,9 @@ def command(out: Path | None, as_json: bool, **arguments: Any) -> None:
     run folder or checkpoint, a generator (TorchScript, .pt2, .onnx, or MODULE:CALLABLE, which runs that code), or
     features:FILE.npy. REAL can also be statistics, which suffice for some metrics: an .npz with mu and sigma, or
     ref:NAME of `ganeval refs build`.
+
+    A run that translates images is scored on translations of --input, one with an encoder (or that translates both
+    ways) on the reconstructions with --reconstruct: metrics of pairs, such as l1, then compare them one by one.
     """
     from ganeval.scoring import score
 
@@ -65,6 +69,7 @@ def _job(metrics: str, features: str, settings: tuple[str, ...], weights: tuple[
         weights={name: Path(path) for name, path in options.assignments(weights).items()},
         cached=not rest.pop("no_cache"),
         calling=options.taken_calling(rest),
+        redraw=options.taken_redraw(rest),
         **rest,
     )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @click.command("train")
 @click.argument("recipe")
 @click.option("--data", required=True, metavar="IMAGES", help="The images to learn from.")
+@click.option("--source", metavar="IMAGES", help="The images to translate into those of --data, by models that do.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="The run folder.")
 @click.option("--steps", type=click.IntRange(min=1), help="Iterations, over all resumptions.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Time, over all resumptions.")
@@ -40,16 +41,20 @@ def command(recipe: str, data: str, out: Path, small: bool, settings: tuple[str,
 
     The run folder gets checkpoints, log.csv, TensorBoard events where tensorboard is installed, and sample grids.
     Ctrl-C saves before leaving; --resume ends with the same weights as a run that was never stopped.
+
+    pix2pix learns from pairs: image i of --source belongs to image i of --data. cyclegan takes any two sets.
     """
     from ganeval.images import Opening, open_images
     from reference_models.preparing import training_images
     from reference_models.recipe import Fitted
     from reference_models.registry import make_recipe
 
-    resume, size, data_root = rest.pop("resume"), rest.pop("size"), rest.pop("data_root")
+    resume, size, source = rest.pop("resume"), rest.pop("size"), rest.pop("source")
+    opening = Opening(data_root=rest.pop("data_root"))
     model = make_recipe(recipe, options.assignments(settings), small=small)
     _check_folder(out, resume)
-    images = training_images(open_images(data, Opening(data_root=data_root)), size)
+    others = None if source is None else open_images(source, opening)
+    images = training_images(open_images(data, opening), size, source=others, pairing=model.source or "unpaired")
     if isinstance(model, Fitted):
         from reference_models.fitting import fit
 

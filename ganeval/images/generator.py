@@ -12,11 +12,13 @@ from torch import Tensor
 
 from ganeval.images.generated import sample_count
 from ganeval.images.paths import Space, part_of
+from ganeval.images.redrawn import SAMPLES, RedrawnSource
 from ganeval.images.returned import on_scale
 from ganeval.images.source import Images, ImageSource
 
 if TYPE_CHECKING:
     from ganeval.images.opening import Opening
+    from reference_models.checkpoint import Checkpoint
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -26,29 +28,32 @@ def is_checkpoint(path: Path) -> bool:
     return checkpoint.is_checkpoint(path)
 
 
-def open_checkpoint(path: Path, opening: Opening) -> CheckpointSource:
-    """The images of the generator in `path`, as many as the opening says."""
-    return CheckpointSource(path, sample_count(opening), opening.seed, opening.device)
+def open_checkpoint(path: Path, opening: Opening) -> CheckpointSource | RedrawnSource:
+    """The images of the generator in `path`, as many as the opening says, or what it makes of those it is given."""
+    from reference_models.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(path, opening.device)
+    if checkpoint.recipe.source or opening.redraw != SAMPLES:
+        return RedrawnSource(checkpoint, str(path), opening)
+    return CheckpointSource(checkpoint, str(path), opening)
 
 
 class CheckpointSource(ImageSource):
-    """`count` samples of a trained generator. Image i depends on the weights and (seed, i) alone.
+    """Samples of a trained generator, as many as the opening says. Image i depends on the weights and (seed, i) alone.
 
     Labels of a conditional model are i modulo the number of classes, so that any run of images is balanced.
     """
 
     read_ahead = False
 
-    def __init__(self, path: Path, count: int, seed: int, device: torch.device) -> None:
-        from reference_models.checkpoint import load_checkpoint
-
+    def __init__(self, checkpoint: Checkpoint, name: str, opening: Opening) -> None:
         super().__init__()
-        self.name, self._count, self._seed, self._device = str(path), count, seed, device
-        self._checkpoint = load_checkpoint(path, device)
-        self.fingerprint = f"generator:{self._checkpoint.fingerprint}:{count}:{seed}"
+        self.name, self._checkpoint, self._device = name, checkpoint, opening.device
+        self._count, self._seed = sample_count(opening), opening.seed
+        self.fingerprint = f"generator:{checkpoint.fingerprint}:{self._count}:{self._seed}"
         classes = self._checkpoint.spec.classes
         if classes and getattr(self._checkpoint.recipe, "conditional", False):
-            self.labels = np.arange(count) % classes
+            self.labels = np.arange(self._count) % classes
 
     def __len__(self) -> int:
         return self._count

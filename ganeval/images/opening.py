@@ -18,6 +18,7 @@ from ganeval.images.arrays import is_idx, open_idx, open_npy, open_npz
 from ganeval.images.calling import USUAL, Calling
 from ganeval.images.encoded import OnBadImage, open_folder
 from ganeval.images.features import FeatureSource
+from ganeval.images.redrawn import SAMPLES, Redraw
 from ganeval.images.source import ImageSource, Selection, Subset
 from ganeval.images.statistics import StatisticsSource, only_statistics, open_statistics, refuse_pickle
 from ganeval.images.statistics_store import open_reference
@@ -28,7 +29,8 @@ CPU = torch.device("cpu")
 POSSIBLE = """  a folder of images, searched at any depth
   an archive of images: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz
   an array file of uint8 images: .npz, .npy, or IDX (*-ubyte, *.idx, also .gz)
-  dataset:NAME[:SPLIT], or a part of it: dataset:NAME:SPLIT[0:4000] (`ganeval list datasets`)
+  dataset:NAME[:SPLIT], some classes of it, or a part: dataset:NAME:SPLIT@0,2[0:4000] (`ganeval list datasets`)
+  edges:LOCATION, the edges in the images of any of these
   a run folder or a checkpoint of `ganeval train` (step-*.json, or any .safetensors with its .json)
   a generator: TorchScript (.pt, .ts), torch.export (.pt2), ONNX (.onnx), or MODULE:CALLABLE, which runs that code
   features:FILE.npy or .npz, feature rows (N, D) computed elsewhere
@@ -36,7 +38,9 @@ POSSIBLE = """  a folder of images, searched at any depth
   takes those of a file that holds images as well
   ref:NAME, statistics made by `ganeval refs build`"""
 
-_DATASET = re.compile(r"(?P<name>[^:\[\]]+)(:(?P<split>[^:\[\]]+))?(\[(?P<first>\d*):(?P<last>\d*)\])?")
+_DATASET = re.compile(
+    r"(?P<name>[^:@\[\]]+)(:(?P<split>[^:@\[\]]+))?(@(?P<classes>\d+(,\d+)*))?(\[(?P<first>\d*):(?P<last>\d*)\])?"
+)
 _CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -50,6 +54,7 @@ class Opening:
         num_samples: a random part of this size, drawn by `seed` and kept in order.
         seed: of that choice, and of a generator's latents.
         calling: how a generator from elsewhere is called.
+        redraw: what a checkpoint that makes images of images is given.
         generate: how many images a generator makes where `num_samples` is None; 2000 where both are.
         device: where a generator runs.
     """
@@ -59,6 +64,7 @@ class Opening:
     num_samples: int | None = None
     seed: int = 0
     calling: Calling = USUAL
+    redraw: Redraw = SAMPLES
     generate: int | None = None
     device: torch.device = CPU
 
@@ -78,6 +84,8 @@ def open_images(location: str | Path, opening: Opening = Opening()) -> Opened:
         return _whole(open_reference(name) if kind == "ref" else open_statistics(Path(name), text), opening)
     if text.startswith("dataset:"):
         return _limited(_open_dataset(text, opening), opening)
+    if text.startswith("edges:"):
+        return _edges(text.removeprefix("edges:"), opening)
     path = Path(location)
     if path.exists():
         return _open_path(path, opening)
@@ -86,6 +94,15 @@ def open_images(location: str | Path, opening: Opening = Opening()) -> Opened:
 
         return open_callable(text, opening)
     raise GanevalError(f"nothing found at '{text}'. An image set is one of\n{POSSIBLE}")
+
+
+def _edges(location: str, opening: Opening) -> ImageSource:
+    from ganeval.images.edges import EdgeSource
+
+    source = open_images(location, opening)
+    if not isinstance(source, ImageSource):
+        raise GanevalError(f"edges:{location}: {source.name} holds no images to find edges in")
+    return EdgeSource(source)
 
 
 def _whole(source: StatisticsSource, opening: Opening) -> StatisticsSource:
@@ -154,11 +171,28 @@ def _open_dataset(text: str, opening: Opening) -> ImageSource:
     parts = _DATASET.fullmatch(text.removeprefix("dataset:"))
     if parts is None:
         raise GanevalError(
-            f"cannot read '{text}': expected dataset:NAME, dataset:NAME:SPLIT or dataset:NAME:SPLIT[0:4000]"
+            f"cannot read '{text}': expected dataset:NAME, dataset:NAME:SPLIT, dataset:NAME:SPLIT[0:4000] or, for "
+            "classes 0 and 2, dataset:NAME:SPLIT@0,2"
         )
     source = open_dataset(parts["name"], parts["split"], data_root=opening.data_root, on_bad_image=opening.on_bad_image)
-    if parts["first"] is None:
-        return source
+    if parts["classes"] is not None:
+        source = _of_classes(source, sorted({int(number) for number in parts["classes"].split(",")}), text)
+    return source if parts["first"] is None else _part(source, parts, text)
+
+
+def _of_classes(source: ImageSource, wanted: list[int], text: str) -> ImageSource:
+    """The images of these classes, which keep their numbers."""
+    if source.labels is None:
+        raise GanevalError(f"'{text}' asks for classes, and {source.name} has none: leave @ out")
+    absent = sorted(set(wanted) - set(np.unique(source.labels).tolist()))
+    if absent:
+        raise GanevalError(f"'{text}' asks for class {absent[0]}, but there are 0 to {source.labels.max()}")
+    some = Selection(source, np.flatnonzero(np.isin(source.labels, wanted)))
+    some.name = text
+    return some
+
+
+def _part(source: ImageSource, parts: re.Match[str], text: str) -> ImageSource:
     first, last = int(parts["first"] or 0), int(parts["last"] or len(source))
     if not 0 <= first < last <= len(source):
         raise GanevalError(

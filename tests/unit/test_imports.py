@@ -68,6 +68,7 @@ ALLOWED = {
 ENTRY_POINTS = {
     "ganeval/cli": "reference_models",
     "ganeval/images/generator.py": "reference_models.checkpoint",
+    "ganeval/images/redrawn.py": "reference_models.reconstruction",
     "ganeval/extractors/discriminator.py": "reference_models.checkpoint",
 }
 
