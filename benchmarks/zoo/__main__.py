@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.zoo import report
 from benchmarks.zoo.bench import Bench
-from benchmarks.zoo.making import REAL, make_model, make_real, order, untranslated
+from benchmarks.zoo.making import REAL, make_model, make_real, order
 from benchmarks.zoo.results import entries
 from benchmarks.zoo.settings import Settings
 from ganeval.errors import GanevalError, Interrupted, unknown
@@ -57,7 +57,7 @@ def _make(settings: Settings, names: Sequence[str], *, again: bool) -> None:
     real, models = [name for name in names if name in REAL], [name for name in names if name not in REAL]
     for name in real:
         make_real(name, bench, _tell, again=again)
-    for name in order(untranslated(models)):
+    for name in order(models):
         if make_model(name, bench, _tell, again=again):
             report.write(settings, entries(settings))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 
 from benchmarks.zoo.results import SAMPLES
@@ -16,6 +18,7 @@ from ganeval.cache import Cache, Entry
 from ganeval.files import replacing
 from ganeval.images import ImageSource
 from ganeval.images.grid import grid, png
+from ganeval.images.source import Images
 from ganeval.scorecard import Scorecard
 from ganeval.scoring import Job, Networks, score
 from ganeval.suites import SUITES
@@ -84,16 +87,27 @@ class Bench:
         job = self._job(place, name, (MAIN,), count, memorisation=False)
         return score(job, networks=self._networks, store=self._store).card.scores[0].value
 
-    def perceptual(self, real: Path, fake: Path) -> float:
-        """Mean distance of image i of one .npz from image i of another, on EfficientNet-Lite0."""
-        job = Job(
-            str(fake),
-            str(real),
-            metrics=("perceptual_distance",),
-            features=("efficientnet_lite0_distance",),
-            cached=False,
-        )
-        return score(job, networks=self._networks).card.scores[0].value
+    def perceptual(self, real: Images, fake: Images) -> float:
+        """Mean deep distance of image i from image i, both uint8 (N, C, S, S), on EfficientNet-Lite0."""
+        asked = {"metrics": ("perceptual_distance",), "features": ("efficientnet_lite0_distance",)}
+        return self._of_arrays(fake, real, "pairs", asked).scores[0].value
+
+    def compared(self, fake: Images, real: Images, name: str) -> Scorecard:
+        """Frechet and kernel distance of some images from others, both uint8 (N, C, S, S), on the usual features."""
+        return self._of_arrays(fake, real, name, {"metrics": SUITES["quick"]})
+
+    def _of_arrays(self, fake: Images, real: Images, name: str, asked: dict[str, Any]) -> Scorecard:
+        with TemporaryDirectory() as folder:
+            places = {role: str(Path(folder) / f"{role}.npy") for role in ("real", "fake")}
+            for role, images in (("real", real), ("fake", fake)):
+                np.save(places[role], images.permute(0, 2, 3, 1).numpy())
+            job = Job(places["fake"], places["real"], name=name, cached=False, **asked)
+            return score(job, networks=self._networks).card
+
+    @property
+    def _cells(self) -> int:
+        """Cells of the training set for `ct`: its usual ten, or fewer where few images are scored."""
+        return max(1, min(10, self.sets.count // 100))
 
     def _job(
         self, place: Path | str, name: str, metrics: tuple[str, ...], count: int, *, memorisation: bool = True
@@ -106,6 +120,7 @@ class Bench:
             heldout=sets.unseen if memorisation else None,
             name=name,
             metrics=metrics,
+            options={"ct.cells": self._cells} if memorisation else {},
             num_samples=count,
             reference_samples=len(self.settings.open(sets.reference)),
             seed=self.settings.seed,

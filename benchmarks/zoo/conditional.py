@@ -17,11 +17,12 @@ ASKED = 0.85
 
 def applies(run: Finished) -> bool:
     """Models whose samples have a class."""
-    return run.checkpoint.recipe.conditional and run.images.labels is not None
+    return run.checkpoint.recipe.conditional and run.images is not None
 
 
 def measure(run: Finished) -> dict[str, Any]:
     """Agreement of two classifiers trained on real images with the asked class, and what they reach on real ones."""
+    assert run.images is not None, "see applies"
     labels = labels_of(run.images)
     linear = run.card.score("label_consistency")
     assert linear is not None

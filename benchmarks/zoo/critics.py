@@ -86,7 +86,8 @@ def _curves(entry: Entry) -> list[Curve]:
         return []
     seconds = [moment.seconds for moment in moments]
     fd = Curve(entry.name, seconds, [moment.fd for moment in moments], "fd along training")
-    return [fd, Curve(entry.name, seconds, [moment.terms[DISTANCE] for moment in moments], DISTANCE)]
+    own = f"{DISTANCE} of {entry.name}"  # each critic has a scale of its own
+    return [fd, Curve(entry.name, seconds, [moment.terms[DISTANCE] for moment in moments], own)]
 
 
 def _histograms(measured: Sequence[Entry]) -> bytes:

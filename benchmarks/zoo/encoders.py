@@ -12,9 +12,7 @@ import torch
 from benchmarks.zoo.classifier import labels_of
 from benchmarks.zoo.results import Entry
 from benchmarks.zoo.study import Finished, Study
-from ganeval.files import replacing
 from ganeval.images.grid import save_grid
-from ganeval.images.source import Images
 from ganeval.reporting.report import Grid, Section, Table
 from reference_models.recipe import Encoder
 from reference_models.reconstruction import Redrawing, reconstruction_rows
@@ -41,24 +39,12 @@ def measure(run: Finished) -> dict[str, Any]:
     found = run.classifier.classes(again)
     return {
         "l1": float((real.float() - again.float()).abs().mean() / 255),
-        "perceptual": perceptual(run, real, again),
+        "perceptual": run.bench.perceptual(real, again),
         "kept": float((found == labels).mean()),
         "real": run.classifier.agreement(real, labels),
         "chance": chance(labels, found),
         "images": len(real),
     }
-
-
-def perceptual(run: Finished, real: Images, fake: Images) -> float:
-    """Mean deep distance of image i from image i, both uint8 (N, C, S, S)."""
-    places = [run.bench.settings.run(run.card.name) / f"{name}.npz" for name in ("pairs-real", "pairs-fake")]
-    for place, images in zip(places, (real, fake)):
-        with replacing(place) as temporary:
-            np.savez(temporary, images.permute(0, 2, 3, 1).numpy())
-    distance = run.bench.perceptual(*places)
-    for place in places:
-        place.unlink()
-    return distance
 
 
 def chance(labels: npt.NDArray[np.int64], found: npt.NDArray[np.int64]) -> float:

@@ -86,7 +86,7 @@ class Settings:
 
     def folder(self, name: str) -> Path:
         """Where the results of a model, or of a yardstick, are kept."""
-        return self.report / "models" / name
+        return self.report / "models" / name.replace(" ", "-")
 
     def run(self, name: str) -> Path:
         """Where a model is trained."""

@@ -22,12 +22,12 @@ class Finished:
     """A model at the end of its training.
 
     Attributes:
-        images: its samples, those that were scored. card: their scores.
+        images: its samples, those that were scored; None where it makes none by itself. card: their scores.
         folder: where figures are put, as PNG.
     """
 
     checkpoint: Checkpoint
-    images: ImageSource
+    images: ImageSource | None
     card: Scorecard
     folder: Path
     bench: Bench

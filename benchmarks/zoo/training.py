@@ -12,6 +12,7 @@ from benchmarks.zoo.settings import Settings
 from ganeval.errors import GanevalError
 from ganeval.files import replace_text
 from reference_models.checkpoint import checkpoints, read_record
+from reference_models.feed import TrainingImages
 from reference_models.fitting import fit
 from reference_models.recipe import Fitted, Recipe
 from reference_models.trainer import TrainOptions, train
@@ -20,13 +21,20 @@ FEW, MANY = 5, 10
 """Moments along training: of most models, and of those whose critic is said to measure how far they are."""
 DISTANCE = "W"
 """What a critic's estimate of the distance is called in the log."""
+LOG_EVERY = 5
+"""Steps between rows of the log."""
 _NEVER = 10**9
 _ABOUT = "zoo.json"
 _MOMENTS = "moments.json"
 
 
-def trained(name: str, recipe: Recipe, bench: Bench, tell: Tell) -> tuple[list[Moment], str]:
+def trained(
+    name: str, recipe: Recipe, bench: Bench, tell: Tell, *, images: TrainingImages | None = None
+) -> tuple[list[Moment], str]:
     """Train or fit a model in its run folder, going on from where it was.
+
+    Args:
+        images: to train on, where they are not the zoo's: then nothing is scored along training.
 
     Returns:
         the moments, and why training ended before its time, or nothing.
@@ -42,12 +50,12 @@ def trained(name: str, recipe: Recipe, bench: Bench, tell: Tell) -> tuple[list[M
     for minutes in _ends(settings.minutes, MANY):
         try:
             tell(f"{name}: training to minute {minutes:.2f} of {settings.minutes:g}")
-            _train(recipe, bench, run, minutes)
+            _train(recipe, images or bench.images, run, minutes, settings.seed)
         except GanevalError as error:
             if not checkpoints(run):
                 raise
             return moments, str(error)
-        moments = _with_moment(moments, run, bench, minutes)
+        moments = moments if images else _with_moment(moments, run, bench, minutes)
     return moments, ""
 
 
@@ -73,9 +81,9 @@ def _start(run: Path, settings: Settings, recipe: Recipe) -> None:
         replace_text(file, about)
 
 
-def _train(recipe: Recipe, bench: Bench, run: Path, minutes: float) -> None:
-    options = TrainOptions(minutes=minutes, seed=bench.settings.seed, save_every=_NEVER, sample_every=_NEVER)
-    train(recipe, bench.images, run, options)
+def _train(recipe: Recipe, images: TrainingImages, run: Path, minutes: float, seed: int) -> None:
+    options = TrainOptions(minutes=minutes, seed=seed, save_every=_NEVER, sample_every=_NEVER, log_every=LOG_EVERY)
+    train(recipe, images, run, options)
 
 
 def _ends(minutes: float, stages: int) -> list[float]:

@@ -20,6 +20,8 @@ Losses, with W W^T between the filters of each layer of G, and D the projection 
     L_D = E[max(0, 1 - D(x, y))] + E[max(0, 1 + D(G(z, y), y))]
     L_G = -E[D(G(z, y), y)] + beta sum over W of |W W^T * (1 - I)|^2
 
+Reported: on ImageNet at 128x128 an Inception score of 166.5 and an FID of 7.4 (abstract).
+
 Deviations: any power-of-two size (one block per doubling from 4x4, widths from `filters` at the image up to
 16 x `filters`), the `latent` numbers shared out among its blocks; SAGAN's attention, without pooled keys; generated
 images take the classes of the real ones beside them; the half-life of G's average, 0.9999 per step in the paper, is an

@@ -16,6 +16,8 @@ of L_I in nats: at most log(categories) = H(c) for the first, no limit for the s
 
 Latents are (category one-hot, continuous codes, noise), in this order; `codes` takes them apart, `sweep` varies one.
 
+Reported: on MNIST the category finds the digit with an error of 5 %, without a label in training.
+
 Deviations: stacks in DCGAN's shape with one stage per doubling from 4x4 (the paper's for MNIST start from 7x7, with one
 more fully connected layer in G; widths double up to 8 x `filters`), and its slope of 0.2; no batch norm on D's fully
 connected layer, which would hide from G how the mean of its images differs from the data's; lambda may differ for

@@ -16,6 +16,8 @@ critic near 0, with x^ between real and generated images:
 any time, by repeating pixels. The penalty takes D's sum over a batch, although the deviation couples images, as the
 authors do.
 
+Reported: an Inception score of 8.80 on CIFAR-10 without labels; faces of 1024x1024 (abstract).
+
 Deviations: one batch size for all image sizes, and Adam's moments are kept when the networks grow.
 """
 

@@ -18,6 +18,8 @@ bias of its batch norms, and D as a projection:
 
 Generated images take the classes of the real ones beside them.
 
+Reported: on ImageNet at 128x128 an Inception score of 52.52 and an FID of 18.65 (abstract).
+
 Deviations: any power-of-two size, one block per doubling from 4x4 (widths as in the authors' 128x128 network: `filters`
 at the image, doubling up to 16 x `filters`); orthogonal initial weights; a moving average of G for samples.
 """

@@ -18,6 +18,8 @@ regularisation (equation 4). The optimizers' rates allow for the turns taken now
 
 Samples can be drawn towards the mean of w (`truncation` below 1); their noise is always the same map.
 
+Reported: an FID of 2.84 on FFHQ at 1024x1024.
+
 Deviations: D halves maps before the second convolution of a block, not in its stride; each image has a layer of its own
 where styles change; path lengths are taken of images with one style.
 """
