@@ -1,4 +1,4 @@
-"""Suites of metrics by name. `full` is every metric that can run with what is given; of the others it says why not."""
+"""Suites of metrics by name. `full` is every metric but the divergences that can run; it says why others cannot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ FULL = "full"
 SUITES: Mapping[str, tuple[str, ...]] = {
     "quick": ("fd", "kid"),
     "standard": ("fd", "kid", "precision", "recall", "density", "coverage"),
-    FULL: (),  # all that are registered
+    "divergences": ("js_classifier", "js_nearest", "kl_classifier", "kl_nearest", "sinkhorn", "support_overlap"),
+    FULL: (),  # all that are registered but the divergences, which have classifiers and critics to train
 }
 
 
@@ -30,7 +31,7 @@ def members(suite: str) -> tuple[str, ...]:
     """
     if suite not in SUITES:
         raise unknown("suite", suite, SUITES)
-    return SUITES[suite] or tuple(sorted(registered()))
+    return SUITES[suite] or tuple(sorted(name for name, one in registered().items() if one.family != "divergence"))
 
 
 def possible(

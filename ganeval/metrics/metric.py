@@ -26,7 +26,7 @@ _DEFAULT_NETWORKS = {False: "efficientnet_lite0", True: "efficientnet_lite0_dist
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal[
-    "Frechet", "kernel", "classifier", "neighbours", "diversity", "perceptual", "memorisation", "transport"
+    "Frechet", "kernel", "classifier", "neighbours", "diversity", "perceptual", "memorisation", "transport", "divergence"
 ]
 Corruption = Literal["noise", "blur", "occlusion", "swirl", "salt_and_pepper", "mixing"]
 F = TypeVar("F", bound=Callable[..., float | Estimate])

@@ -10,8 +10,17 @@ COPIED = 25.0
 
 
 def flags(card: Scorecard, name: str) -> list[Flag]:
-    """All flags of one card, shown under `name`: copied samples, files left out, suspicious generators."""
-    return [*_copied(card, name), *_skipped(card, name), *_suspicious(card, name)]
+    """All flags of one card, shown under `name`: copies, files left out, suspicious generators, doubtful numbers."""
+    return [*_copied(card, name), *_skipped(card, name), *_suspicious(card, name), *_doubted(card, name)]
+
+
+def _doubted(card: Scorecard, name: str) -> list[Flag]:
+    """What metrics say against their own numbers."""
+    return [
+        Flag(name, "warning", f"{score.metric}: {text}")
+        for score in card.scores
+        for text in score.details.get("warnings", [])
+    ]
 
 
 def _suspicious(card: Scorecard, name: str) -> list[Flag]:

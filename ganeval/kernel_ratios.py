@@ -1,0 +1,112 @@
+"""Log density ratios in up to three dimensions, by kernel densities and by histograms. Knows no metric.
+
+Densities live on a grid: samples are spread over the nearest grid points, a Gaussian filter is the kernel, and values
+between points are interpolated. The bandwidth is the one under which samples that were left out are likeliest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter, map_coordinates
+from torch import Tensor
+
+from ganeval.classifier_ratios import FOLDS, whitened
+from ganeval.linalg import ordered
+from ganeval.ratios import Array, LogRatios
+
+WIDEST = 3
+_POINTS = {1: 4096, 2: 224, 3: 64}  # along an axis of the grid
+_MARGIN = 0.1  # of the range, on either side
+_WIDTHS = 0.06 * 1.35 ** np.arange(12)  # bandwidths in standard deviations, tried for either set
+_EMPTY = 1e-3  # of one sample: the density far from all of them
+_FURTHEST = 30.0
+
+
+def kernel_ratios(real: Tensor, fake: Tensor, components: int) -> LogRatios:
+    """T at every row of real (M, D) and fake (N, D) from kernel densities of the folds that it is not in.
+
+    More than `components` dimensions are projected to the first principal ones, up to 3.
+    """
+    sides, how, warnings = projected(real, fake, components)
+    low, step = _grid(sides)
+    places = [(side - low) / step for side in sides]
+    folds = [_folds(len(side)) for side in sides]
+    widths = [_bandwidth(place, step) for place in places]
+    logs = []
+    for place in places:
+        ratio = [_log_density(p[f[k]], place, w, step) for k in range(FOLDS) for p, f, w in zip(places, folds, widths)]
+        logs.append(np.clip(np.stack(ratio[::2]) - np.stack(ratio[1::2]), -_FURTHEST, _FURTHEST))
+    unseen = [
+        np.concatenate([np.delete(values[:, part], k, 0) for k, part in enumerate(parts)], 1)
+        for values, parts in zip(logs, folds)
+    ]
+    spread = ", ".join(f"{width:.3g}" for width in widths)
+    return LogRatios(unseen[0], unseen[1], f"kernel densities of bandwidth {spread} (real, generated), {how}", warnings)
+
+
+def projected(real: Tensor, fake: Tensor, components: int) -> tuple[list[Array], str, tuple[str, ...]]:
+    """Both sets on at most `components` principal axes of their mixture, in an order that only values decide."""
+    sides = whitened(ordered(real), ordered(fake), turn=False)
+    kept = min(components, WIDEST, sides[0].shape[1])
+    warnings: tuple[str, ...] = ()
+    if sides[0].shape[1] > kept:
+        warnings = (
+            f"of {sides[0].shape[1]} dimensions only the first {kept} principal components are compared: the value "
+            "for all of them is larger; kernel densities need three dimensions or fewer",
+        )
+    rng = np.random.default_rng(0)
+    seed = int(rng.integers(2**32))
+    mixed = [side[np.random.default_rng(seed).permutation(len(side)), :kept] for side in sides]
+    return mixed, f"{kept} dimensions", warnings
+
+
+def _folds(count: int) -> list[npt.NDArray[np.int64]]:
+    return np.array_split(np.arange(count), FOLDS)
+
+
+def _grid(sides: Sequence[Array]) -> tuple[Array, Array]:
+    """Its corner and steps."""
+    low = np.min([side.min(0) for side in sides], 0)
+    high = np.max([side.max(0) for side in sides], 0)
+    room = np.maximum(high - low, 1e-6)
+    points = _POINTS[len(low)]
+    return low - _MARGIN * room, room * (1 + 2 * _MARGIN) / (points - 1)
+
+
+def _counts(places: Array) -> Array:
+    """Samples (N, D), in steps of the grid, shared among the 2^D grid points around each."""
+    width = places.shape[1]
+    points = _POINTS[width]
+    floor = np.clip(np.floor(places).astype(np.int64), 0, points - 2)
+    part = places - floor
+    counts = np.zeros(points**width)
+    for corner in np.ndindex(*(2,) * width):
+        index = np.ravel_multi_index(tuple((floor + corner).T), (points,) * width)
+        counts += np.bincount(index, np.prod(np.where(corner, part, 1 - part), 1), len(counts))
+    return counts.reshape((points,) * width)
+
+
+def _smooth(counts: Array, width: float, step: Array) -> Array:
+    found: Array = gaussian_filter(counts, width / step, mode="constant", truncate=4)
+    return found
+
+
+def _log_density(fitted: Array, places: Array, width: float, step: Array) -> Array:
+    """Log of the kernel density of `fitted` (M, D) at `places` (N, D), up to the grid's constant."""
+    density = _smooth(_counts(fitted), width, step)
+    values = map_coordinates(density, places.T, order=1, mode="nearest") / len(fitted)
+    peak = float(np.prod(np.minimum(step / (width * np.sqrt(2 * np.pi)), 1.0)))
+    found: Array = np.log(np.maximum(values, _EMPTY * peak / len(fitted)))
+    return found
+
+
+def _bandwidth(places: Array, step: Array) -> float:
+    """In standard deviations of the mixture: fitted to two thirds of the samples, likeliest for the other third."""
+    first, second = places[: 2 * len(places) // 3], places[2 * len(places) // 3 :]
+    scores = [float(_log_density(first, second, width, step).mean()) for width in _WIDTHS]
+    best = float(_WIDTHS[int(np.argmax(scores))])
+    found: float = best * (2 ** (1 / (4 + places.shape[1])))  # a third of the samples is half of two thirds
+    return found

@@ -1,0 +1,185 @@
+"""Divergences from estimates of the log density ratio T(x) = log p(x)/q(x). Knows no metric, and not how T was found.
+
+Every divergence here has a variational form, the largest value over all functions T of E_p u(T) + E_q v(T), reached by
+the true log ratio. So a T that was found on other samples gives a lower bound in expectation, its error enters squared,
+and the terms' variances give a standard error.
+
+With m models fitted to disjoint parts of the samples the bound of their average rises with m as b - c/m. Two points of
+that line, a single model and the average of all, give b: the value is the bound carried on to infinitely many models,
+which leaves out what the noise of fitting costs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, log_expit, logsumexp
+from scipy.stats import norm, rankdata
+
+from ganeval.uncertainty import Estimate, normal_interval, within
+
+Array = npt.NDArray[np.float64]
+Divergence = Literal["js", "kl", "kl_reverse", "tv", "chi2"]
+LIMITS: dict[Divergence, float] = {
+    "js": math.log(2),
+    "kl": math.inf,
+    "kl_reverse": math.inf,
+    "tv": 1.0,
+    "chi2": math.inf,
+}
+_ONE_SIDED = float(norm.ppf(0.95))
+_LONELY = 0.02
+
+
+@dataclass(frozen=True)
+class LogRatios:
+    """T at samples that had no part in finding it.
+
+    Attributes:
+        real: float64 (m, M): T at each real sample, by each of m models fitted to disjoint parts of the others.
+        fake: float64 (m, N).
+        how: what the models are, for a method.
+        warnings: what speaks against believing them.
+    """
+
+    real: Array
+    fake: Array
+    how: str
+    warnings: tuple[str, ...] = ()
+
+
+def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
+    """The divergence of p (real) from q (generated) in nats; TV and chi-square have no unit.
+
+    `details` has the lower bound that holds in 95 % of draws (`bound`), the bound's mean without that allowance
+    (`bound_mean`), how well T tells the two apart (`accuracy`, `auc`), and `warnings`.
+
+    >>> apart = LogRatios(np.full((2, 9), 40.0), np.full((2, 9), -40.0), "a rule")
+    >>> round(estimated(apart, "js").value, 6)
+    0.693147
+    """
+    on_real, on_fake = _FORMS[divergence]
+    share = 0.5 if divergence == "chi2" else 1.0  # its terms are squares of the ratio
+    sides = (on_real, _clipped(ratios.real, ratios, share)), (on_fake, _clipped(ratios.fake, ratios, share))
+    lower = [form(each.mean(0)) for form, each in sides]
+    carried = [_carried(form, each) for form, each in sides]
+    beyond = _beyond(ratios, divergence)
+    carried = [terms + more for terms, more in zip(carried, beyond)]
+    (value, error), (bound, spread) = _mean(carried), _mean(lower)
+    found = normal_interval(value, error, f"interval of cross-fitted terms; {ratios.how}")
+    details = {"bound": max(0.0, bound - _ONE_SIDED * spread), "bound_mean": bound, **separation(ratios)}
+    warnings = (*ratios.warnings, *_unmet(ratios, divergence))
+    return bounded(replace(found, details=details), LIMITS[divergence], warnings)
+
+
+def bounded(found: Estimate, most: float = math.inf, warnings: Sequence[str] = ()) -> Estimate:
+    """The estimate cut to what a divergence can be, 0 to `most`; as it came out it is `details["unclipped"]`.
+
+    >>> bounded(Estimate(-0.1, -0.3, 0.1)).value
+    0.0
+    """
+    details: dict[str, Any] = {**found.details, "unclipped": found.value}
+    if warnings:
+        details["warnings"] = [*warnings]
+    cut = within(found, 0.0, most)
+    return replace(cut, value=min(max(found.value, 0.0), most), details=details)
+
+
+def _unmet(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
+    """A warning where samples of one set lie where the other has none."""
+    lonely = {"kl": ratios.real, "chi2": ratios.real, "kl_reverse": -ratios.fake}.get(divergence)
+    share = 0.0 if lonely is None else float(np.mean(lonely.mean(0) > math.log(lonely.shape[1])))
+    if share > _LONELY:
+        yield (
+            f"{share:.0%} of the samples lie where the other set has next to none: the divergence may be infinite, and "
+            "no number of samples shows how large it is; JS and Wasserstein distances stay finite"
+        )
+
+
+def _carried(form: Callable[[Array], Array], logits: Array) -> Array:
+    """Terms (N,) for infinitely many models, from one and from all m of (m, N)."""
+    together: Array = form(logits.mean(0))
+    if len(logits) == 1:
+        return together
+    alone: Array = form(logits).mean(0)
+    return together + (together - alone) / (len(logits) - 1)
+
+
+def _beyond(ratios: LogRatios, divergence: Divergence) -> tuple[Array, Array]:
+    """What clipping cut from the linear terms of KL. It has no place in a bound, but is missing from the value."""
+    sides = ratios.real, ratios.fake
+    real, fake = ((side - _clipped(side, ratios)).mean(0) for side in sides)
+    return real * (divergence == "kl"), -fake * (divergence == "kl_reverse")
+
+
+def separation(ratios: LogRatios) -> dict[str, float]:
+    """How well T tells real from generated: `accuracy`, the mean over both sets, and `auc`; 0.5 is chance.
+
+    >>> separation(LogRatios(np.ones((1, 2)), np.zeros((1, 2)), "a rule"))
+    {'accuracy': 0.75, 'auc': 1.0}
+    """
+    real, fake = ratios.real.mean(0), ratios.fake.mean(0)
+    ranks = rankdata(np.concatenate([real, fake]))[: len(real)]
+    auc = (float(ranks.mean()) - (len(real) + 1) / 2) / len(fake)
+    return {"accuracy": float(np.mean(np.sign(real)) - np.mean(np.sign(fake))) / 4 + 0.5, "auc": auc}
+
+
+def donsker_varadhan(ratios: LogRatios) -> float:
+    """E_p T - log E_q exp(T): KL(p || q) at most, in expectation over many samples of q; biased upwards with few."""
+    real, fake = ratios.real.mean(0), ratios.fake.mean(0)
+    return float(real.mean() - logsumexp(fake) + math.log(len(fake)))
+
+
+def swapped(ratios: LogRatios) -> LogRatios:
+    """The ratio of q to p."""
+    return replace(ratios, real=-ratios.fake, fake=-ratios.real)
+
+
+def calibrated(ratios: LogRatios) -> LogRatios:
+    """a + b T by logistic regression on T itself (Platt 1999): the plug-in's ratio, one for all models."""
+    real, fake = ratios.real.mean(0), ratios.fake.mean(0)
+    slope, offset = 1.0, 0.0
+    for _ in range(20):
+        gradient, curvature = np.zeros(2), 1e-6 * np.eye(2)
+        for values, label in ((real, 1.0), (fake, 0.0)):
+            design = np.stack([values, np.ones_like(values)], 1)
+            guess = expit(design @ [slope, offset])
+            gradient += design.T @ (label - guess) / len(values)
+            curvature += (design * (guess * (1 - guess))[:, None]).T @ design / len(values)
+        slope, offset = np.clip(np.array([slope, offset]) + np.linalg.solve(curvature, gradient), -5, 5).tolist()
+    return replace(ratios, real=slope * real[None] + offset, fake=slope * fake[None] + offset)
+
+
+def plug_in(ratios: LogRatios) -> dict[str, float]:
+    """Means of the calibrated T and of its JS terms, no bounds: `kl`, `kl_reverse`, `js`."""
+    found = calibrated(ratios)
+    real, fake = found.real[0], found.fake[0]
+    middle = (np.mean(log_expit(real)) + np.mean(log_expit(-fake))) / 2 + math.log(2)
+    return {"kl": float(real.mean()), "kl_reverse": float(-fake.mean()), "js": float(middle)}
+
+
+def _mean(sides: Sequence[Array]) -> tuple[float, float]:
+    """Sum of the means of the terms of both sets, and its standard error."""
+    square = sum(float(side.var(ddof=1)) / len(side) for side in sides)
+    return float(sum(side.mean() for side in sides)), math.sqrt(square)
+
+
+def _clipped(values: Array, ratios: LogRatios, share: float = 1.0) -> Array:
+    """Any T gives a bound: one whose exponential a finite sample can average gives one with a standard error."""
+    reach = share * math.log(min(ratios.real.shape[1], ratios.fake.shape[1]))
+    return np.clip(values, -reach, reach)
+
+
+_FORMS: Mapping[Divergence, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "js": (lambda t: (log_expit(t) + math.log(2)) / 2, lambda t: (log_expit(-t) + math.log(2)) / 2),
+    "kl": (lambda t: t + 1, lambda t: -np.exp(t)),
+    "kl_reverse": (lambda t: -np.exp(-t), lambda t: 1 - t),
+    "tv": (lambda t: np.sign(t) / 2, lambda t: -np.sign(t) / 2),
+    "chi2": (lambda t: 2 * np.exp(t) - 1, lambda t: -np.exp(2 * t)),
+}
+"""u and v of each: Nguyen, Wainwright, Jordan 2010, arXiv:0809.0853, and Nowozin et al. 2016, arXiv:1606.00709."""
