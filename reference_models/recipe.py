@@ -21,6 +21,9 @@ Loss: TypeAlias = "Callable[[ModuleDict, Batch], dict[str, Tensor]]"
 Pairing: TypeAlias = Literal["paired", "unpaired"]
 """Whether image i of a second set belongs to image i of the first, or nobody knows what belongs to what."""
 
+Batches: TypeAlias = Callable[[], Iterator[Tensor]]
+"""Each call starts anew over all training images, float (N, C, S, S) in [-1, 1], in order."""
+
 Shared = TypeVar("Shared")
 
 
@@ -166,12 +169,15 @@ class Fitted(Recipe):
     averaged: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
-    def fit(self, nets: ModuleDict, batches: Callable[[], Iterator[Tensor]], rng: torch.Generator) -> None:
+    def fit(self, nets: ModuleDict, batches: Batches, rng: torch.Generator) -> dict[str, float]:
         """Set the networks' buffers and parameters.
 
         Args:
             batches: each call starts anew over all training images, float (N, C, S, S) in [-1, 1], in order.
             rng: seeded, for what has to be drawn.
+
+        Returns:
+            what the log says of the fit, by name.
         """
 
     def turns(self) -> Sequence[Turn]:
