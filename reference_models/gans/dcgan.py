@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,31 +28,54 @@ from torch.nn import ModuleDict, Parameter
 from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
+from ganeval.errors import GanevalError
 from reference_models.layers import dcgan_initialise, stage_widths, up
 from reference_models.losses import cross_entropy, mean_probabilities
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
+
+Layout = Literal["strided", "paired"]
+
+
+def convolutions(spec: DataSpec, filters: int, layout: Layout) -> list[tuple[int, int, int]]:
+    """Inputs, outputs and stride of D's convolutions, from the image down to 4x4; G's are the same, backwards."""
+    found = []
+    for inputs, outputs in pairwise([spec.channels, *stage_widths(spec.size, filters)]):
+        if layout == "paired":
+            found += [(inputs, outputs, 1), (outputs, outputs, 2)]
+        else:
+            found.append((inputs, outputs, 2))
+    return found
 
 
 class Generator(nn.Module):
     """z (N, L) => images (N, C, S, S) in [-1, 1]."""
 
-    def __init__(self, spec: DataSpec, latent: int, filters: int, kernel: int) -> None:
+    def __init__(self, latent: int, kernel: int, shapes: list[tuple[int, int, int]]) -> None:
         super().__init__()
-        widths = stage_widths(spec.size, filters)[::-1]
+        image, *above = shapes
+        widest = shapes[-1][1]
         self.project = nn.Sequential(
-            nn.Linear(latent, widths[0] * 4 * 4, bias=False),
-            nn.Unflatten(1, (widths[0], 4, 4)),
-            nn.BatchNorm2d(widths[0]),
+            nn.Linear(latent, widest * 4 * 4, bias=False),
+            nn.Unflatten(1, (widest, 4, 4)),
+            nn.BatchNorm2d(widest),
             nn.ReLU(inplace=True),
         )
-        self.stages = nn.Sequential(*[self.stage(i, o, kernel) for i, o in pairwise(widths)])
-        self.paint = nn.Sequential(up(widths[-1], spec.channels, kernel), nn.Tanh())
+        self.stages = nn.Sequential(*[self.stage(wide, narrow, kernel, stride) for narrow, wide, stride in above[::-1]])
+        self.paint = nn.Sequential(self.convolution(image[1], image[0], kernel, image[2]), nn.Tanh())
         self.apply(dcgan_initialise)
 
     @staticmethod
-    def stage(inputs: int, outputs: int, kernel: int) -> nn.Module:
-        """(N, inputs, S, S) => (N, outputs, 2S, 2S)."""
-        return nn.Sequential(up(inputs, outputs, kernel, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    def convolution(inputs: int, outputs: int, kernel: int, stride: int, bias: bool = True) -> nn.Module:
+        """(N, inputs, S, S) => (N, outputs, stride S, stride S)."""
+        if stride == 2:
+            return up(inputs, outputs, kernel, bias=bias)
+        return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
+
+    @classmethod
+    def stage(cls, inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
+        """(N, inputs, S, S) => (N, outputs, stride S, stride S)."""
+        convolution = cls.convolution(inputs, outputs, kernel, stride, bias=False)
+        return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
     def forward(self, z: Tensor) -> Tensor:
         """z (N, L) => images (N, C, S, S) in [-1, 1]."""
@@ -63,18 +86,17 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Images (N, C, S, S) => scores (N,), the logit of being real."""
 
-    def __init__(self, spec: DataSpec, filters: int, kernel: int) -> None:
+    def __init__(self, kernel: int, shapes: list[tuple[int, int, int]]) -> None:
         super().__init__()
-        widths = [spec.channels, *stage_widths(spec.size, filters)]
-        pairs = enumerate(pairwise(widths))
-        self.stages = nn.Sequential(*[self.stage(i, o, kernel, norm=depth > 0) for depth, (i, o) in pairs])
-        self.judge = nn.Linear(widths[-1] * 4 * 4, 1)
+        stages = [self.stage(*shape, kernel, norm=depth > 0) for depth, shape in enumerate(shapes)]
+        self.stages = nn.Sequential(*stages)
+        self.judge = nn.Linear(shapes[-1][1] * 4 * 4, 1)
         self.apply(dcgan_initialise)
 
     @staticmethod
-    def stage(inputs: int, outputs: int, kernel: int, norm: bool) -> nn.Module:
-        """(N, inputs, S, S) => (N, outputs, S/2, S/2)."""
-        down = nn.Conv2d(inputs, outputs, kernel, 2, (kernel - 1) // 2, bias=not norm)
+    def stage(inputs: int, outputs: int, stride: int, kernel: int, *, norm: bool) -> nn.Module:
+        """(N, inputs, S, S) => (N, outputs, S / stride, S / stride)."""
+        down = nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=not norm)
         return nn.Sequential(down, *([nn.BatchNorm2d(outputs)] if norm else []), nn.LeakyReLU(0.2, inplace=True))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -96,17 +118,21 @@ class DCGAN(Recipe):
     latent: int = 100
     filters: int = 64
     kernel: int = 5
+    layout: Layout = "strided"
     learning_rate: float = 2e-4
     beta1: float = 0.5
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.layout == "paired" and self.kernel % 2 == 0:
+            raise GanevalError(
+                f"option 'kernel' is {self.kernel}: a convolution of stride 1 needs an odd width, such as 3"
+            )
+
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G and D."""
-        return ModuleDict(
-            {
-                "G": Generator(spec, self.latent, self.filters, self.kernel),
-                "D": Discriminator(spec, self.filters, self.kernel),
-            }
-        )
+        shapes = convolutions(spec, self.filters, self.layout)
+        return ModuleDict({"G": Generator(self.latent, self.kernel, shapes), "D": Discriminator(self.kernel, shapes)})
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam with the momentum lowered from 0.9 to 0.5."""
