@@ -1,4 +1,4 @@
-"""Class-conditional residual networks with self-attention: the shape of sagan, and of biggan, which grew out of it."""
+"""Residual networks with self-attention: the shape of sagan, and of biggan and bigbigan, which grew out of it."""
 
 from __future__ import annotations
 
@@ -175,6 +175,22 @@ def _sizes(size: int) -> list[int]:
     return [2**power for power in range(2, size.bit_length())]
 
 
+def residual_trunk(spec: DataSpec, filters: int, attention: int) -> tuple[nn.Sequential, int]:
+    """Images (N, C, S, S) => maps (N, W, 4, 4), no number below 0: a discriminator without its verdict; and W.
+
+    Args:
+        attention: `attended_size`.
+    """
+    widths = residual_widths(spec.size // 2, filters)
+    attended = attended_size(attention, spec)
+    blocks: list[nn.Module] = []
+    for size, (inputs, outputs) in zip(_sizes(spec.size // 2)[::-1], pairwise([spec.channels, *widths])):
+        blocks.append(DownBlock(inputs, outputs, first=not blocks))
+        if size == attended:
+            blocks.append(SelfAttention(outputs))
+    return nn.Sequential(*blocks, DownBlock(widths[-1], widths[-1], halve=False), nn.ReLU()), widths[-1]
+
+
 class ProjectionDiscriminator(nn.Module):
     """Scores s(x, y) = w . phi(x) + b + e_y . phi(x), with phi the last maps' sum (Miyato and Koyama 2018, equation 3).
 
@@ -184,16 +200,9 @@ class ProjectionDiscriminator(nn.Module):
 
     def __init__(self, spec: DataSpec, filters: int, attention: int) -> None:
         super().__init__()
-        widths = residual_widths(spec.size // 2, filters)
-        attended = attended_size(attention, spec)
-        blocks: list[nn.Module] = []
-        for size, (inputs, outputs) in zip(_sizes(spec.size // 2)[::-1], pairwise([spec.channels, *widths])):
-            blocks.append(DownBlock(inputs, outputs, first=not blocks))
-            if size == attended:
-                blocks.append(SelfAttention(outputs))
-        self.blocks = nn.Sequential(*blocks, DownBlock(widths[-1], widths[-1], halve=False), nn.ReLU())
-        self.judge = spectral_linear(widths[-1], 1)
-        embedding = nn.Embedding(spec.classes, widths[-1])
+        self.blocks, width = residual_trunk(spec, filters, attention)
+        self.judge = spectral_linear(width, 1)
+        embedding = nn.Embedding(spec.classes, width)
         nn.init.orthogonal_(embedding.weight)
         self.embed = spectral(embedding)
 

@@ -14,97 +14,46 @@ for pairs (G(z), z), and h(t) = max(0, 1 - t):
     L_EG = E[y (s_x + s_z + s_xz)]
 
 each the sum over both kinds of pairs. E is stochastic: z = mean + softplus(.) e with e from N(0, 1), so it cannot hide
-in the code what the prior has no room for. F, H and J are spectrally normalised. `L1` in the log is the error of
-G(E(x)), which nothing minimises.
+in the code what the prior has no room for. All weights but E's are spectrally normalised. `L1` in the log is the error
+of G(E(x)), which nothing minimises.
 
-Deviations: for two cores and any size. G's residual blocks are conditioned on all of z at each batch norm (as in
-BigGAN-deep) and have no attention; E is DCGAN's stack on images of G's size instead of a ResNet on larger ones; G is
-not spectrally normalised; torch's initialisation.
+Deviations: any size, in the residual shape of biggan here; the batch norms of G are conditioned on all of z (as in
+BigGAN-deep) instead of chunks of it; E is DCGAN's stack on images of G's size instead of a ResNet on larger ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import ModuleDict, Parameter
-from torch.nn.functional import avg_pool2d, interpolate, relu, softplus
+from torch.nn.functional import relu, softplus
 from torch.optim import Adam, Optimizer
 
 from reference_models.codes import NormalCodes, image_encoder, watched_error
-from reference_models.layers import spectral, stage_widths
 from reference_models.losses import hinge
 from reference_models.recipe import Batch, DataSpec, Encoder, Recipe, Turn
-
-
-class ConditionalNorm(nn.Module):
-    """Batch norm whose gain and bias are linear in z: maps (N, W, S, S), z (N, L) => maps."""
-
-    def __init__(self, width: int, latent: int) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(width, affine=False)
-        self.affine = nn.Linear(latent, 2 * width)
-
-    def forward(self, maps: Tensor, z: Tensor) -> Tensor:
-        gain, bias = self.affine(z)[..., None, None].chunk(2, dim=1)
-        normed: Tensor = self.norm(maps) * (1 + gain) + bias
-        return normed
-
-
-class UpBlock(nn.Module):
-    """(N, inputs, S, S), z (N, L) => (N, outputs, 2S, 2S), residual."""
-
-    def __init__(self, inputs: int, outputs: int, latent: int) -> None:
-        super().__init__()
-        self.norms = nn.ModuleList([ConditionalNorm(inputs, latent), ConditionalNorm(outputs, latent)])
-        self.first = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.second = nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.skip = nn.Conv2d(inputs, outputs, 1)
-
-    def forward(self, maps: Tensor, z: Tensor) -> Tensor:
-        inner = self.first(interpolate(relu(self.norms[0](maps, z)), scale_factor=2))
-        inner = self.second(relu(self.norms[1](inner, z)))
-        # a 1x1 convolution and doubling commute; on the small maps it costs a quarter
-        outer: Tensor = inner + interpolate(self.skip(maps), scale_factor=2)
-        return outer
+from reference_models.residual import ConditionalNorm, ResidualGenerator, residual_trunk, spectral_linear
 
 
 class Generator(nn.Module):
-    """z (N, L) => images (N, C, S, S) in [-1, 1]."""
+    """z (N, L) => images (N, C, S, S) in [-1, 1]: gains and biases of all batch norms in blocks are linear in z."""
 
-    def __init__(self, spec: DataSpec, latent: int, filters: int) -> None:
+    def __init__(self, spec: DataSpec, latent: int, filters: int, attention: int) -> None:
         super().__init__()
-        widths = stage_widths(2 * spec.size, filters)[::-1]
-        self.project = nn.Sequential(nn.Linear(latent, 16 * widths[0]), nn.Unflatten(1, (widths[0], 4, 4)))
-        self.blocks = nn.ModuleList([UpBlock(i, o, latent) for i, o in pairwise(widths)])
-        paint = nn.Conv2d(widths[-1], spec.channels, 3, padding=1)
-        self.paint = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), paint, nn.Tanh())
+
+        def norm(width: int) -> nn.Module:
+            return ConditionalNorm(nn.BatchNorm2d(width, affine=False), spectral_linear(latent, 2 * width, bias=False))
+
+        self.body = ResidualGenerator(latent, spec, filters, attention, norm=norm, last=nn.BatchNorm2d)
 
     def forward(self, z: Tensor) -> Tensor:
-        maps = self.project(z)
-        for block in self.blocks:
-            maps = block(maps, z)
-        images: Tensor = self.paint(maps)
+        """z (N, L) => (N, C, S, S)."""
+        images: Tensor = self.body(z, [z] * len(self.body.blocks))
         return images
-
-
-class DownBlock(nn.Module):
-    """(N, inputs, S, S) => (N, outputs, S/2, S/2), residual; the first block of all sees pixels, without ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, first: bool) -> None:
-        super().__init__()
-        start = [] if first else [nn.ReLU()]
-        convolutions = nn.Conv2d(inputs, outputs, 3, padding=1), nn.Conv2d(outputs, outputs, 3, padding=1)
-        self.inner = nn.Sequential(*start, convolutions[0], nn.ReLU(inplace=True), convolutions[1])
-        self.skip = nn.Conv2d(inputs, outputs, 1)
-
-    def forward(self, maps: Tensor) -> Tensor:
-        halved: Tensor = avg_pool2d(self.inner(maps), 2) + self.skip(avg_pool2d(maps, 2))
-        return halved
 
 
 class ResidualMLP(nn.Module):
@@ -112,13 +61,13 @@ class ResidualMLP(nn.Module):
 
     def __init__(self, inputs: int, units: int) -> None:
         super().__init__()
-        self.start = nn.Linear(inputs, units)
+        self.start = spectral_linear(inputs, units)
         self.blocks = nn.ModuleList([self.block(units) for _ in range(2)])
 
     @staticmethod
     def block(units: int) -> nn.Module:
         """What one block adds."""
-        return nn.Sequential(nn.ReLU(), nn.Linear(units, units), nn.ReLU(inplace=True), nn.Linear(units, units))
+        return nn.Sequential(nn.ReLU(), spectral_linear(units, units), nn.ReLU(), spectral_linear(units, units))
 
     def forward(self, rows: Tensor) -> Tensor:
         rows = self.start(rows)
@@ -130,15 +79,12 @@ class ResidualMLP(nn.Module):
 class Discriminator(nn.Module):
     """Images (N, C, S, S) and codes (N, L) => scores (N, 3): s_x, s_z, s_xz."""
 
-    def __init__(self, spec: DataSpec, latent: int, filters: int, units: int) -> None:
+    def __init__(self, spec: DataSpec, latent: int, filters: int, attention: int, units: int) -> None:
         super().__init__()
-        widths = [spec.channels, *stage_widths(spec.size, filters)]
-        self.F = nn.Sequential(
-            *[DownBlock(i, o, first=not at) for at, (i, o) in enumerate(pairwise(widths))], nn.ReLU()
-        )
+        self.F, width = residual_trunk(spec, filters, attention)
         self.H = ResidualMLP(latent, units)
-        self.J = ResidualMLP(widths[-1] + units, units)
-        self.scores = nn.ModuleList([nn.Linear(wide, 1) for wide in (widths[-1], units, units)])
+        self.J = ResidualMLP(width + units, units)
+        self.scores = nn.ModuleList([spectral_linear(wide, 1) for wide in (width, units, units)])
 
     def forward(self, images: Tensor, codes: Tensor) -> Tensor:
         seen, read = self.F(images).sum((2, 3)), self.H(codes)
@@ -154,40 +100,44 @@ class BigBiGAN(Recipe, Encoder):
     paper: ClassVar[str] = "Donahue and Simonyan 2019, arXiv:1907.02544"
     averaged: ClassVar[tuple[str, ...]] = ("E", "G")
     small: ClassVar[Mapping[str, Any]] = {
-        "filters": 12,
-        "batch_size": 16,
+        "filters": 16,
+        "batch_size": 24,
         "units": 128,
-        "latent": 32,
+        "latent": 16,
+        "attention": 8,
         "discriminator_steps": 1,
         "generator_rate": 4e-4,
-        "encoder_rate": 1e-3,
-        "discriminator_rate": 4e-4,
+        "encoder_rate": 2e-3,
+        "discriminator_rate": 1.6e-3,
+        "beta2": 0.9,
     }
 
     batch_size: int = 2048
     latent: int = 120
     filters: int = 96
+    attention: int = 64
     units: int = 2048
     discriminator_steps: int = 2
     generator_rate: float = 5e-5
     encoder_rate: float = 5e-4
     discriminator_rate: float = 2e-4
     beta1: float = 0.0
+    beta2: float = 0.999
 
     def networks(self, spec: DataSpec) -> ModuleDict:
         """E, with (N, 2 L) answers, G and D, which holds F, H and J."""
         return ModuleDict(
             {
                 "E": image_encoder(spec, self.filters, 2 * self.latent),
-                "G": Generator(spec, self.latent, self.filters),
-                "D": spectral(Discriminator(spec, self.latent, self.filters, self.units)),
+                "G": Generator(spec, self.latent, self.filters, self.attention),
+                "D": Discriminator(spec, self.latent, self.filters, self.attention, self.units),
             }
         )
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam, with a learning rate for each network."""
         rate = {"E": self.encoder_rate, "G": self.generator_rate, "D": self.discriminator_rate}[network]
-        return Adam(parameters, lr=rate, betas=(self.beta1, 0.999), fused=True)
+        return Adam(parameters, lr=rate, betas=(self.beta1, self.beta2), fused=True)
 
     def latents(self, n: int, rng: torch.Generator) -> Tensor:
         """z from N(0, 1), (n, latent)."""
