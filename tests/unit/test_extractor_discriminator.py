@@ -110,3 +110,12 @@ def test_a_trained_run(tmp_path: Path, recipe: str, options: dict[str, int]) -> 
 def test_a_missing_run_is_the_users_to_mend(tmp_path: Path) -> None:
     with pytest.raises(GanevalError, match="nowhere"):
         load_extractor(f"discriminator:{tmp_path / 'nowhere'}")
+
+
+@pytest.mark.parametrize("recipe", ["bigan", "bigbigan"])
+def test_a_discriminator_of_pairs_cannot_read_images_alone(tmp_path: Path, recipe: str) -> None:
+    tiny = make_recipe(recipe, {"filters": 4, "batch_size": 4, "latent": 8, "units": 8})
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 1, 16, 16), dtype=np.uint8)
+    train(tiny, TrainingImages(pixels), tmp_path, TrainOptions(steps=1))
+    with pytest.raises(GanevalError, match="judges images and codes together"):
+        load_extractor(f"discriminator:{tmp_path}")
