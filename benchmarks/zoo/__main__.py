@@ -9,6 +9,9 @@ its checkpoint, unless its recipe was changed since.
     python -m benchmarks.zoo --only gan --again                that one from the start
     python -m benchmarks.zoo --report-only                     the pages anew, from the results alone
     python -m benchmarks.zoo --data dataset:fashion-mnist-mini --minutes 0.3 --only gan gaussian      a try
+
+What is known of why a model scores as it does stands in notes.toml in the report folder, a line for each, and is shown
+beside its score: gan = "Perceptrons see no neighbourhoods."
 """
 
 from __future__ import annotations

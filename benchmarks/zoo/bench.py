@@ -92,6 +92,10 @@ class Bench:
         asked = {"metrics": ("perceptual_distance",), "features": ("efficientnet_lite0_distance",)}
         return self._of_arrays(fake, real, "pairs", asked).scores[0].value
 
+    def l1(self, real: Images, fake: Images) -> float:
+        """Mean absolute difference of image i from image i, both uint8 (N, C, S, S), in [0, 1]."""
+        return self._of_arrays(fake, real, "pairs", {"metrics": ("l1",)}).scores[0].value
+
     def compared(self, fake: Images, real: Images, name: str) -> Scorecard:
         """Frechet and kernel distance of some images from others, both uint8 (N, C, S, S), on the usual features."""
         return self._of_arrays(fake, real, name, {"metrics": SUITES["quick"]})

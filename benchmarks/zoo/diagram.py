@@ -36,8 +36,22 @@ _WORDS = {
     "Upsample": "twice the size",
     "AvgPool2d": "mean pooling",
 }
-_BETWEEN = (nn.BatchNorm1d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm, nn.ReLU, nn.LeakyReLU)
-_BETWEEN += (nn.ELU, nn.Tanh, nn.Sigmoid, nn.Dropout, nn.Flatten, nn.Unflatten)
+_BETWEEN: tuple[type[nn.Module], ...] = (
+    nn.BatchNorm1d,
+    nn.BatchNorm2d,
+    nn.InstanceNorm2d,
+    nn.GroupNorm,
+    nn.LayerNorm,
+    nn.ReLU,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.Dropout,
+    nn.Flatten,
+    nn.Unflatten,
+)
+"""What shares the box of the part before it."""
 
 
 @dataclass

@@ -38,7 +38,7 @@ def measure(run: Finished) -> dict[str, Any]:
     again = redraw(real, labels=labels.tolist())
     found = run.classifier.classes(again)
     return {
-        "l1": float((real.float() - again.float()).abs().mean() / 255),
+        "l1": run.bench.l1(real, again),
         "perceptual": run.bench.perceptual(real, again),
         "kept": float((found == labels).mean()),
         "real": run.classifier.agreement(real, labels),

@@ -42,32 +42,39 @@ def write(report: Path, out: Path) -> list[Path]:
     for name, kind in recipes().items():
         spec = DataSpec(SIZE, 1, CLASSES, MARGIN, kind.source)
         networks = diagram.traced(make_recipe(name, small=True), spec)
-        texts[f"{name}.svg"] = diagram.svg(networks, f"Networks of {name}")
-        texts[f"{name}.md"] = page(name, kind, entries.get(name), Path(os.path.relpath(report, out)))
+        texts[f"{name}.md"] = page(name, kind, entries.get(name), Path(os.path.relpath(report, out)), bool(networks))
+        if networks:
+            texts[f"{name}.svg"] = diagram.svg(networks, f"Networks of {name}")
     for file, text in texts.items():
         replace_text(out / file, text)
     return [out / file for file in texts]
 
 
-def page(name: str, kind: type[Recipe], entry: Entry | None, report: Path) -> str:
-    """The page of one model; `report` is the way from its folder to the report's."""
+def page(name: str, kind: type[Recipe], entry: Entry | None, report: Path, drawn: bool = True) -> str:
+    """The page of one model; `report` is the way from its folder to the report's, `drawn` whether it has a diagram."""
     module = sys.modules[kind.__module__]
     head, _, rest = inspect.cleandoc(module.__doc__ or "").partition("\n\n")
-    size, file = f"{SIZE}×{SIZE}", f"reference_models/gans/{name}.py"
+    file = f"reference_models/gans/{name}.py"
     parts = [
         f"# {name}",
         f"**{_line(head)}**",
         *prose(rest),
-        "## Networks",
-        f"With the small options, for grey images of {size}, in the order in which an iteration calls them; below each "
-        "block the shape of what leaves it.",
-        f"![Networks of {name}]({name}.svg)",
+        *(_networks(name) if drawn else []),
         "## Options",
         *_options(kind),
         f"The code, to be read from top to bottom: [`{file}`](../../{file}).",
     ]
     parts += [] if entry is None else _run(entry, report / "models" / name)
     return "\n\n".join(parts) + "\n"
+
+
+def _networks(name: str) -> list[str]:
+    return [
+        "## Networks",
+        f"With the small options, for grey images of {SIZE}×{SIZE}, in the order in which an iteration calls them; "
+        "below each block the shape of what leaves it.",
+        f"![Networks of {name}]({name}.svg)",
+    ]
 
 
 def prose(text: str) -> Iterator[str]:

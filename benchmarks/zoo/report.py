@@ -122,6 +122,7 @@ def _notes(settings: Settings) -> tuple[str, ...]:
         "time; scoring and loading do not count. Every score is of the same number of samples, drawn by one seed.",
         "authpct and ct look for copies of training images; the copy of training images shows what copies score. ct "
         "compares with test images.",
+        "Mode collapse on 25 Gaussians has a report of its own: python benchmarks/modes.py writes reports/modes.",
     )
 
 

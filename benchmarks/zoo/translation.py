@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from torch.nn.functional import conv2d, pad
 
 from benchmarks.zoo.bench import Bench
-from benchmarks.zoo.classifier import labels_of
 from benchmarks.zoo.results import SAMPLES, Entry
 from benchmarks.zoo.study import Finished, Study
 from ganeval.images.grid import save_grid
@@ -20,59 +16,37 @@ from ganeval.reporting.report import Grid, Section, Table
 from ganeval.scorecard import Scorecard
 from reference_models.checkpoint import Checkpoint
 from reference_models.feed import TrainingImages
+from reference_models.preparing import training_images
 from reference_models.recipe import Translator
 from reference_models.reconstruction import Redrawing
 from reference_models.sheets import beside
 
 GROUPS = {"T-shirts": 0, "pullovers": 2}
 """The classes of Fashion-MNIST that are translated without pairs, from the first to the second."""
-STEEP = 160.0
-"""Length of Sobel's gradient, in levels, from which on a pixel is an edge."""
 _SHOWN, _ACROSS = 15, 5
 _AT_ONCE = 1000
 
 
-def edges(images: Images) -> Images:
-    """uint8 (N, C, H, W) => white where the grey values' gradient is steep, else black, of the same shape."""
-    sobel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
-    kernels = torch.stack([sobel, sobel.T])[:, None]
-    parts = []
-    for part in torch.split(images, _AT_ONCE):
-        grey = pad(part.float().mean(1, keepdim=True), [1] * 4, mode="replicate")  # the border is no edge
-        slopes = conv2d(grey, kernels)
-        parts.append((slopes.square().sum(1, keepdim=True).sqrt() >= STEEP).expand_as(part))
-    return torch.cat(parts).to(torch.uint8) * 255
-
-
 def task_images(recipe: Translator, bench: Bench) -> TrainingImages:
     """What the recipe is trained on: garments with their edges as source if it wants pairs, else the two groups."""
-    base = bench.images
+    assert recipe.source is not None, "a translator has one"
+    sets, open_place = bench.sets, bench.settings.open
     if recipe.source == "paired":
-        drawn = edges(torch.from_numpy(np.array(base.pixels))).numpy()
-        lines = replace(base, pixels=drawn, labels=None, name=f"edges of {base.name}", fingerprint=_edged(base))
-        return replace(base, labels=None, source=lines, pairing="paired")
-    source, target = (_group(base, name) for name in GROUPS)
-    return replace(target, source=source, pairing="unpaired")
-
-
-def _edged(base: TrainingImages) -> str:
-    return f"edges:{STEEP}:{base.fingerprint}"
-
-
-def _group(base: TrainingImages, name: str) -> TrainingImages:
-    assert base.labels is not None, "the zoo's data sets are labelled"
-    own = np.array(base.pixels[base.labels == GROUPS[name]])
-    return replace(base, pixels=own, labels=None, name=name, fingerprint=f"{name}:{base.fingerprint}")
+        source, target = open_place(f"edges:{sets.train}"), open_place(sets.train)
+    else:
+        source, target = (open_place(f"{bench.settings.data}:train@{label}") for label in GROUPS.values())
+    return training_images(target, source=source, pairing=recipe.source)
 
 
 def sets_to_translate(recipe: Translator, bench: Bench) -> dict[str, tuple[Images, Images]]:
     """For each direction, test images to translate and images that the translations should be like."""
-    source = bench.settings.open(bench.sets.unseen if recipe.source == "paired" else bench.sets.reference)
-    images = torch.cat(list(source.batches(_AT_ONCE)))
+    sets = bench.sets
     if recipe.source == "paired":
-        return {"forward": (edges(images), images)}
-    shirts, pullovers = (images[torch.from_numpy(labels_of(source) == label)] for label in GROUPS.values())
-    both = {"forward": (shirts, pullovers), "back": (pullovers, shirts)}
+        places = [f"edges:{sets.unseen}", sets.unseen]
+    else:
+        places = [f"{sets.reference}@{label}" for label in GROUPS.values()]
+    given, wanted = (torch.cat(list(bench.settings.open(place).batches(_AT_ONCE))) for place in places)
+    both = {"forward": (given, wanted), "back": (wanted, given)}
     return {direction: both[direction] for direction in recipe.directions}
 
 
@@ -111,24 +85,15 @@ def _direction(run: Finished, direction: str, given: Images, wanted: Images) -> 
     }
     shown = [given[:_SHOWN], made[:_SHOWN]]
     if recipe.source == "paired":
-        found |= {"l1": difference(made, wanted), "perceptual": run.bench.perceptual(wanted, made)}
+        found |= {"l1": run.bench.l1(wanted, made), "perceptual": run.bench.perceptual(wanted, made)}
         shown.append(wanted[:_SHOWN])
     if len(recipe.directions) > 1:
         again = Redrawing(run.checkpoint, "reconstruct", direction)(given)
-        found |= {"cycle_l1": difference(given, again), "cycle_l1_by_chance": difference(given.roll(1, 0), again)}
+        found |= {"cycle_l1": run.bench.l1(given, again), "cycle_l1_by_chance": run.bench.l1(given.roll(1, 0), again)}
         found |= {"cycle_perceptual": run.bench.perceptual(given, again)}
         shown.append(again[:_SHOWN])
     save_grid(beside(shown), run.folder / _picture(direction), _ACROSS * len(shown))
     return found
-
-
-def difference(one: Images, other: Images) -> float:
-    """Mean absolute difference of pixels, of 1.
-
-    >>> difference(torch.tensor([[0, 255]], dtype=torch.uint8), torch.tensor([[0, 0]], dtype=torch.uint8))
-    0.5
-    """
-    return float((one.float() - other.float()).abs().mean() / 255)
 
 
 def _picture(direction: str) -> str:
