@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from ganeval.files import replacing
 from ganeval.summaries import KINDS, Summary
 
-_VERSION = 1  # raise it when a change of code makes old summaries wrong
+_VERSION = 2  # raise it when a change of code makes old summaries wrong
 
 
 def folder() -> Path:

@@ -23,7 +23,7 @@ from ganeval.extractors.extractor import Extractor
 from ganeval.images import FeatureSource, ImageSource, Opened, StatisticsSource
 from ganeval.images.statistics import Statistics
 from ganeval.labels import labels_of, require_labels
-from ganeval.metrics.metric import Metric, checked
+from ganeval.metrics.metric import Metric, estimated
 from ganeval.summaries import Features, GivenMoments, Labelled, Moments, Summary
 from ganeval.uncertainty import Estimate
 
@@ -69,12 +69,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Pass:
-    """How the passes run: the networks by extractor name, and what must not change any result."""
+    """How the passes run: the networks by extractor name, what must not change any value, and the intervals' level."""
 
     extractors: Mapping[str, Extractor]
     batch_size: int = 64
     cache: Cache | None = None
     watch: Watch = lambda name, done, total: None
+    level: float = 0.95
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def evaluate(
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
     found = _Found(summaries, sets)
-    answers = _answers(requests, partial(_attempt, found=found, seed=seed, strict=skipped is None))
+    answers = _answers(requests, partial(_attempt, found=found, run=run, seed=seed, strict=skipped is None))
     if skipped is not None:
         skipped |= {request.name: answer for request, answer in zip(requests, answers) if isinstance(answer, str)}
     return [answer for answer in answers if isinstance(answer, Result)], seconds
@@ -321,29 +322,26 @@ def _answers(requests: Sequence[Request], attempt: Callable[[Request], Result | 
         torch.set_num_threads(threads)
 
 
-def _attempt(request: Request, found: _Found, seed: int, strict: bool) -> Result | str:
+def _attempt(request: Request, found: _Found, run: Pass, seed: int, strict: bool) -> Result | str:
     """The result, or unless `strict` the reason why there is none."""
     try:
-        return _compute(request, found, seed)
+        return _compute(request, found, seed, run.level)
     except GanevalError as error:
         if strict:
             raise
         return str(error)
 
 
-def _compute(request: Request, found: _Found, seed: int) -> Result:
+def _compute(request: Request, found: _Found, seed: int, level: float) -> Result:
     metric = request.metric
     inputs = found.inputs(metric, request.tap)
-    options = dict(request.options)
-    if metric.seeded:
-        options["rng"] = _draws(request, seed)
     started = time.perf_counter()
     widths = {name: _width(summary) for name, summary in inputs.items()}
     if len(set(widths.values())) > 1:
         raise GanevalError(
             f"{metric.name}: image sets have features of different widths {widths}: use one network for all"
         )
-    estimate = checked(metric, metric.function(**inputs, **options))
+    estimate = estimated(metric, inputs, request.options, draws=partial(_draws, request, seed), level=level)
     counts = {name: summary.count or None for name, summary in inputs.items()}
     return Result(request, estimate, counts, time.perf_counter() - started)
 

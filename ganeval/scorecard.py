@@ -36,6 +36,9 @@ class ImageSetRecord(_Record):
 class Score(_Record):
     """One number: `value` with `low` and `high` (None where no interval is known) and the `method` behind them.
 
+    The interval has its target, which `method` names, with probability `level`. The target is the population value or
+    the value at these counts; `value` lies outside where it is biased and the target is not.
+
     `details` is what the metric found per class, per sample or per level, where it says more than one number. `counts`
     are the samples behind it per image set, None where statistics came without a count.
     """
@@ -50,6 +53,7 @@ class Score(_Record):
     counts: dict[str, int | None] = Field(default_factory=dict)
     options: dict[str, Any] = Field(default_factory=dict)
     details: dict[str, Any] = Field(default_factory=dict)
+    level: float | None = None
 
     @property
     def key(self) -> str:

@@ -49,6 +49,7 @@ class Job:
         calling: latents, classes and output range of a generator from elsewhere.
         redraw: the images that a run of `ganeval train` translates or reconstructs, where it does not draw samples.
         num_pairs: random pairs, at most, and latent paths that metrics of pairs are means over.
+        level: probability with which intervals hold what they are for; 0 computes none.
     """
 
     fake: str
@@ -72,6 +73,7 @@ class Job:
     calling: Calling = USUAL
     redraw: Redraw = SAMPLES
     num_pairs: int = 1000
+    level: float = 0.95
     on_bad_image: Literal["fail", "skip"] = "fail"
     cached: bool = True
 
@@ -119,7 +121,7 @@ def score(
     used = {name: load(name) for name in sorted({each.tap.extractor for each in requests} - {GIVEN.extractor})}
     require_fit(sources, requests, used)
     sets = derive(requests)
-    run = Pass(used, job.batch_size, (store or cache.Cache(cache.folder())) if job.cached else None, watch)
+    run = Pass(used, job.batch_size, (store or cache.Cache(cache.folder())) if job.cached else None, watch, job.level)
     opened = time.perf_counter()
     results, seconds = evaluate(sets, requests, run, seed=job.seed, skipped=skipped)
     pairs = described(sets)
@@ -239,4 +241,5 @@ def _score(result: Result) -> Score:
         counts=dict(result.counts),
         options=dict(request.options),
         details=dict(estimate.details),
+        level=estimate.level,
     )

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganeval import linalg
 from ganeval.errors import GanevalError
+from ganeval.row_sample import RowSample
 
 _LEAST_CHUNK = 1024  # rows folded together; more would only cost memory, fewer would cost D x D additions
 
@@ -131,7 +132,7 @@ class Moments(Summary):
     While there are no more rows than D (or than a chunk), the rows themselves are kept: that is no larger than the
     covariance and lets the Frechet distance of few samples use singular values of an N x N product. After that, rows
     are folded a fixed number at a time into a mean and a scatter matrix about that mean (Chan, Golub, LeVeque 1983),
-    so that the cut into batches cannot change the sums.
+    so that the cut into batches cannot change the sums. A bounded random sample of the rows stays for intervals.
     """
 
     kind = "moments"
@@ -142,10 +143,16 @@ class Moments(Summary):
         self._mean = torch.empty(0, dtype=torch.float64)
         self._scatter = torch.empty(0, 0, dtype=torch.float64)
         self._waiting: list[Tensor] = []
+        self._sample = RowSample()
         self._result: tuple[Tensor, Tensor] | None = None
 
     def update(self, rows: Tensor) -> None:
-        self._waiting.append(_finite(rows))
+        rows = _finite(rows)
+        self._sample.update(rows)
+        self._take(rows)
+
+    def _take(self, rows: Tensor) -> None:
+        self._waiting.append(rows)
         self._result = None
         self.count += len(rows)
         self.width = rows.shape[1]
@@ -160,8 +167,10 @@ class Moments(Summary):
         if other._folded:
             self._fold(other._folded, other._mean, other._scatter)
             self.count += other._folded
+        if other.count:
+            self._sample.update(other.sample)
         for rows in other._waiting:
-            self.update(rows)
+            self._take(rows)
 
     def _fold(self, count: int, mean: Tensor, scatter: Tensor) -> None:
         self._result = None
@@ -187,6 +196,11 @@ class Moments(Summary):
             whole._fold(*_scatter(torch.cat(self._waiting)))
             self._result = whole._mean, whole._scatter
         return self._result
+
+    @property
+    def sample(self) -> Tensor:
+        """float32 (min(N, `row_sample.MOST`), D): rows drawn at random, whatever their order; none of given moments."""
+        return self._sample.rows
 
     @property
     def mean(self) -> Tensor:
@@ -220,6 +234,8 @@ class Moments(Summary):
             state["waiting"] = torch.cat(self._waiting)
         if self._folded:
             state |= {"mean": self._mean, "scatter": self._scatter}
+        if self.count:
+            state["sample"] = self.sample
         return state
 
     @classmethod
@@ -229,7 +245,9 @@ class Moments(Summary):
             summary._fold(int(state["folded"]), state["mean"], state["scatter"])
             summary.count = summary._folded
         if "waiting" in state:
-            summary.update(state["waiting"])
+            summary._take(state["waiting"])
+        if "sample" in state:
+            summary._sample.update(state["sample"])
         return summary
 
 

@@ -23,6 +23,7 @@ from ganeval.cli import options
 @click.option("--num-samples", type=click.IntRange(min=2), help="Images of FAKE, and at most of REAL. Default: all.")
 @click.option("--reference-samples", type=click.IntRange(min=2), help="The same for REAL and --heldout only.")
 @click.option("--num-pairs", default=1000, show_default=True, type=click.IntRange(min=2), help="Random pairs or paths.")
+@click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0, 1, max_open=True), help="0: none.")
 @options.calling
 @options.redrawing
 @click.option("--on-bad-image", type=click.Choice(["fail", "skip"]), default="fail", show_default=True)

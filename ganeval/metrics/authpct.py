@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ganeval.linalg import nearest
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
+from ganeval.uncertainty import Estimate, share_interval
+
+_METHOD = "Wilson interval for new samples and the same training set"
 
 
 @metric(
@@ -15,7 +20,7 @@ from ganeval.summaries import Features
     family="memorisation",
     cost="(N + M) M D",
 )
-def authpct(train: Features, fake: Features) -> float:
+def authpct(train: Features, fake: Features) -> Estimate:
     """Percentage of generated samples that are further from their nearest training sample than that one from its own.
 
     Formula: 100 E_y [|y - x| > |x - x'|], with x the training sample nearest to y and x' the one nearest to x.
@@ -32,9 +37,12 @@ def authpct(train: Features, fake: Features) -> float:
     ...     summary = Features()
     ...     summary.update(torch.tensor(rows))
     ...     return summary
-    >>> authpct(features([0.0], [1.0]), features([0.1], [5.0]))
+    >>> authpct(features([0.0], [1.0]), features([0.1], [5.0])).value
     50.0
     """
     distances, neighbours = nearest(fake.rows, train.rows)
     authentic = distances > train.radii(1)[neighbours]
-    return 100 * authentic.double().mean().item()
+    share = share_interval(int(authentic.sum()), fake.count, _METHOD)
+    assert share.low is not None
+    assert share.high is not None
+    return replace(share, value=100 * share.value, low=100 * share.low, high=100 * share.high)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 
 import torch
-from scipy.stats import norm
 from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.linalg import squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate
+from ganeval.uncertainty import Estimate, current_level, in_percent, quantile
 
 
 @metric(
@@ -59,8 +58,11 @@ def birthday(real: Features, fake: Features, *, closest: float = 0.01) -> Estima
     # Relative variance of a share of pairs: of single samples' shares (Hoeffding), and of the pairs as such.
     spread = float(partners.var()) / max(float(partners.mean()), 1 / fake.count) ** 2
     error = math.sqrt(4 * spread / fake.count + 1 / (found + 1))
-    reach = math.exp(min(700.0, float(norm.ppf(0.975)) * error))
-    method = f"95% interval on a logarithmic scale, duplicates nearer than {threshold:.3g}, {found:.0f} pairs found"
+    reach = math.exp(min(700.0, quantile() * error))
+    method = (
+        f"{in_percent(current_level())} interval of the population value on a logarithmic scale, duplicates nearer "
+        f"than {threshold:.3g}, {found:.0f} pairs found"
+    )
     return Estimate(value, max(1.0, value / reach), value * reach, method)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ganeval.linalg import nearest
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
+from ganeval.uncertainty.halving import halving
 
 
 @metric(
@@ -14,6 +15,7 @@ from ganeval.summaries import Features
     paper="Naeem et al. 2020, arXiv:2002.09797",
     family="neighbours",
     cost="(N + M) M D",
+    interval=halving(splits=16, most=2000),
 )
 def coverage(real: Features, fake: Features, *, k: int = 5, strict: bool = False) -> float:
     """Share of real samples with at least one generated sample nearer than their k-th nearest real neighbour.

@@ -7,6 +7,7 @@ import math
 from ganeval.linalg import balls_around
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
+from ganeval.uncertainty.halving import halving
 
 
 @metric(
@@ -17,6 +18,7 @@ from ganeval.summaries import Features
     laws=Laws(blind=frozenset({"occlusion"})),
     family="neighbours",
     cost="(N + M) M D",
+    interval=halving(splits=16, most=2000),
 )
 def density(real: Features, fake: Features, *, k: int = 5, strict: bool = False) -> float:
     """Mean number of real k-nearest-neighbour balls around a generated sample, over k.

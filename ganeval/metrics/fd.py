@@ -10,6 +10,7 @@ from ganeval.errors import GanevalError
 from ganeval.gaussians import Gaussian, frechet
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Moments
+from ganeval.uncertainty.frechet import population_frechet
 
 
 @metric(
@@ -19,6 +20,7 @@ from ganeval.summaries import Moments
     paper="Heusel et al. 2017, arXiv:1706.08500",
     family="Frechet",
     cost="N D^2 + D^3, or N^2 D where N < D",
+    interval=population_frechet,
 )
 def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """Frechet distance on any features: how far apart the two sets are in mean and covariance.

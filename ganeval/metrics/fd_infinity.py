@@ -13,6 +13,7 @@ from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features, Moments
 from ganeval.uncertainty import Estimate
+from ganeval.uncertainty.frechet import population_frechet
 
 
 @metric(
@@ -23,6 +24,7 @@ from ganeval.uncertainty import Estimate
     laws=Laws(sees=frozenset({"shift", "modes"})),
     family="Frechet",
     cost="parts (N D^2 + D^3)",
+    interval=population_frechet,
 )
 def fd_infinity(real: Features, fake: Features, *, parts: int = 4, rng: np.random.Generator) -> Estimate:
     """Intercept of a line through the Frechet distances of smaller samples against 1/N, so without most of fd's bias.
@@ -34,8 +36,8 @@ def fd_infinity(real: Features, fake: Features, *, parts: int = 4, rng: np.rando
 
     Trust: where a part has at least D samples, since only there the line is straight: smaller parts are not used where
     that can be helped, and the method says where it cannot; then much of the bias stays. Below 0 at times for equal
-    sets, and for a copy of the real set, whose samples are not independent. No interval: the parts share their samples,
-    so residuals do not show the error.
+    sets, and for a copy of the real set, whose samples are not independent. Residuals of the line do not show the
+    error, since the parts share their samples: the interval is that of `fd`, for the population value.
 
     Blind to: what `fd` is blind to.
 

@@ -7,6 +7,7 @@ import math
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Moments
+from ganeval.uncertainty.frechet import population_frechet
 
 
 @metric(
@@ -17,6 +18,7 @@ from ganeval.summaries import Moments
     tap="inception.pool",
     family="Frechet",
     cost="N D^2 + D^3, or N^2 D where N < D",
+    interval=population_frechet,
 )
 def fid(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """Frechet Inception distance, on the 2048 pooled features of the 2015 Inception network and on nothing else.

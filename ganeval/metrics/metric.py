@@ -7,15 +7,17 @@ import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, get_type_hints
 
+import numpy as np
 from torch import Tensor
 
 from ganeval.errors import GanevalError, unknown
 from ganeval.summaries import Summary
-from ganeval.uncertainty import Estimate
+from ganeval.uncertainty import Estimate, at_level, within
+from ganeval.uncertainty.halving import halving
 
 SETS = ("real", "fake", "train", "heldout")
 PAIR_SETS = ("pairs", "random_pairs", "class_pairs", "real_pairs", "path")
@@ -26,9 +28,20 @@ _DEFAULT_NETWORKS = {False: "efficientnet_lite0", True: "efficientnet_lite0_dist
 
 Better = Literal["lower", "higher", "neither"]
 Family = Literal[
-    "Frechet", "kernel", "classifier", "neighbours", "diversity", "perceptual", "memorisation", "transport", "divergence"
+    "Frechet",
+    "kernel",
+    "classifier",
+    "neighbours",
+    "diversity",
+    "perceptual",
+    "memorisation",
+    "transport",
+    "divergence",
 ]
 Corruption = Literal["noise", "blur", "occlusion", "swirl", "salt_and_pepper", "mixing"]
+Interval: TypeAlias = Callable[[Estimate, dict[str, Summary], Callable[[Mapping[str, Summary]], Estimate]], Estimate]
+"""(an estimate without an interval, its summaries, the metric of other summaries) => the estimate with one."""
+_HALVING = halving()
 F = TypeVar("F", bound=Callable[..., float | Estimate])
 
 
@@ -64,6 +77,7 @@ class Metric:
         layer: the layer read on whatever network is named, such as `logits`; empty for the layer the user names.
         family: what it is grouped with in lists.
         cost: what computing takes beyond the features, in N samples (M where the sets differ) of D features.
+        interval: what gives an estimate an interval where its function does not.
     """
 
     name: str
@@ -83,6 +97,7 @@ class Metric:
     laws: Laws
     family: Family
     cost: str
+    interval: Interval
 
     @property
     def pairs(self) -> bool:
@@ -101,6 +116,7 @@ def metric(
     tap: str | None = None,
     layer: str = "",
     laws: Laws = Laws(),
+    interval: Interval = _HALVING,
 ) -> Callable[[F], F]:
     """Declare a pure function of summaries as a metric; the function itself stays as it is.
 
@@ -139,6 +155,7 @@ def metric(
             laws=laws,
             family=family,
             cost=cost,
+            interval=interval,
         )
         return function
 
@@ -182,3 +199,30 @@ def checked(declared: Metric, value: float | Estimate) -> Estimate:
             "Look at the images, or choose other --features"
         )
     return estimate
+
+
+def estimated(
+    declared: Metric,
+    inputs: Mapping[str, Summary],
+    options: Mapping[str, Any],
+    *,
+    draws: Callable[[], np.random.Generator | np.random.RandomState],
+    level: float = 0.95,
+) -> Estimate:
+    """The metric of these summaries with its interval at `level`, within its range; with none where `level` is 0.
+
+    Args:
+        draws: a new stream of random numbers, the same every time.
+    """
+
+    def compute(summaries: Mapping[str, Summary]) -> Estimate:
+        given = {**options, "rng": draws()} if declared.seeded else options
+        return checked(declared, declared.function(**summaries, **given))
+
+    if not level:
+        return replace(compute(inputs), low=None, high=None, level=None)
+    with at_level(level):
+        found = compute(inputs)
+        if found.low is None:
+            found = declared.interval(found, dict(inputs), compute)
+    return found if found.low is None else replace(within(found, *declared.range), level=level)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
-from scipy.stats import binomtest
 from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.linalg import nearest
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate
+from ganeval.uncertainty import Estimate, share_interval
 
 
 @metric(
@@ -58,15 +58,14 @@ def nearest_training(train: Features, fake: Features, *, percentile: float = 1.0
     distances, indices = nearest(fake.rows, train.rows)
     threshold = own.quantile(percentile / 100)
     close = int((distances <= threshold).sum())
-    interval = binomtest(close, fake.count).proportion_ci(method="wilson")
     ratios = distances / _positive(own)[indices]
     details = {
         "threshold": float(threshold),
         "median_ratio": float(ratios.quantile(0.5)),
         "pairs": _suspicious(distances, indices, ratios, pairs),
     }
-    method = f"95% Wilson interval for new samples and the same training set; {percentile / 100:g} is expected"
-    return Estimate(close / fake.count, float(interval.low), float(interval.high), method, details)
+    method = f"Wilson interval for new samples and the same training set; {percentile / 100:g} is expected"
+    return replace(share_interval(close, fake.count, method), details=details)
 
 
 def _positive(own: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ganeval.linalg import balls_around
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
+from ganeval.uncertainty.halving import halving
 
 
 @metric(
@@ -15,6 +16,7 @@ from ganeval.summaries import Features
     laws=Laws(blind=frozenset({"occlusion"})),
     family="neighbours",
     cost="(N + M) M D",
+    interval=halving(splits=16, most=2000),
 )
 def precision(real: Features, fake: Features, *, k: int = 3, strict: bool = False) -> float:
     """Share of generated samples inside the real manifold: the union of balls around real samples.
