@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 from ganeval.metrics.metric import metric
+from ganeval.metrics.perceptual_distance import perceptual_distance
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate, mean_interval, within
+from ganeval.uncertainty import Estimate
 
 
 @metric(
     better="lower",
-    range=(0, 1),
+    range=(0, math.inf),
     optimum=0,
     paper="Isola et al. 2017, arXiv:1611.07004",
     tap="l1.distance",
@@ -17,11 +20,10 @@ from ganeval.uncertainty import Estimate, mean_interval, within
     cost="O(N)",
 )
 def l1(pairs: Features) -> Estimate:
-    """Mean absolute difference of the pixels of image i of the generated set and image i of the reference, in [0, 1].
+    """Mean absolute difference of the pixels of image i of the generated set and image i of the reference, at most 1.
 
     Formula: E_i mean |x_i - y_i| over channels and pixels, of values in [0, 1]; half of what it is for values in
-    [-1, 1], and 1/255 of what it is in levels. Images are paired by their order, which for a folder is that of the file
-    names.
+    [-1, 1], and 1/255 of what it is in levels. Images are paired by their order, as for `perceptual_distance`.
 
     Trust: where one right answer exists for each image: reconstruction, cycles, translation of what decides the whole.
     Compare it with the same between random images of the set: `--metrics perceptual_diversity --features l1`.
@@ -36,6 +38,4 @@ def l1(pairs: Features) -> Estimate:
     >>> l1(pairs).value
     0.5
     """
-    pairs.require(2, "a mean distance of pairs")
-    interval = mean_interval(pairs.rows[:, 0], "normal interval, independent pairs (real i, generated i)")
-    return within(interval, 0.0, 1.0)
+    return perceptual_distance(pairs)

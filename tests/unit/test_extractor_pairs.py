@@ -135,3 +135,14 @@ def test_entries_say_that_they_take_pairs() -> None:
 def test_what_is_no_pair_is_refused() -> None:
     with pytest.raises(ImageError, match="left and right stacked along the channels"):
         load_extractor("ms_ssim").prepare(pictures(1, 32, 1))
+
+
+def test_l1_is_the_mean_absolute_difference_whatever_the_channels() -> None:
+    left, right = pictures(3, 20, 1), pictures(3, 20, 2)
+    expected = (left.double() - right.double()).abs().mean((1, 2, 3)) / 255
+    assert rows("l1", left, right) == pytest.approx(expected.tolist(), rel=1e-6)
+    assert rows("l1", left[:, :1], right[:, :1])[0] == pytest.approx(
+        ((left[0, 0].double() - right[0, 0].double()).abs().mean() / 255).item(), rel=1e-6
+    )
+    black, white = torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.full((1, 1, 8, 8), 255, dtype=torch.uint8)
+    assert (rows("l1", black, white), rows("l1", white, white)) == ([1.0], [0.0])

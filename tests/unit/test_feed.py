@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,36 @@ def test_samples_of_a_seed_never_share_a_generator_state() -> None:
     seeds = {sample_generator(0, index).initial_seed() for index in range(100_000)}
     assert len(seeds) == 100_000
     assert number(0, "a") != number(0, "b") != number(1, "b")
+
+
+def test_pairs_come_together_and_others_in_an_order_of_their_own() -> None:
+    source = replace(levels(10), labels=None)
+    together = Feed(replace(levels(10), source=source, pairing="paired"), 4, 0, CPU).batch(2)
+    assert torch.equal(together.source, together.real)
+    fewer = Feed(replace(levels(10), source=replace(source, pixels=source.pixels[:7]), pairing="unpaired"), 4, 0, CPU)
+    drawn = [fewer.batch(draw) for draw in range(7)]
+    seen = torch.cat([batch.source[:, 0, 5, 5] for batch in drawn])
+    assert seen[:7].sort().values.tolist() == seen[7:14].sort().values.tolist() == seen[:7].unique().tolist()
+    assert torch.equal(torch.cat([batch.real for batch in drawn]), batches(Feed(levels(10), 4, 0, CPU)))
+    assert not torch.equal(drawn[0].source, drawn[0].real)
+
+
+def batches(feed: Feed) -> torch.Tensor:
+    return torch.cat([feed.batch(draw).real for draw in range(7)])
+
+
+def test_two_sets_get_one_shape(tmp_path: Path) -> None:
+    for name, channels, side in (("grey", 1, 32), ("colour", 3, 48)):
+        np.save(tmp_path / f"{name}.npy", np.zeros((4, channels, side, side), np.uint8))
+    grey, colour = (open_images(tmp_path / f"{name}.npy") for name in ("grey", "colour"))
+    data = training_images(grey, source=colour, pairing="paired")
+    assert data.source is not None
+    assert data.pixels.shape == data.source.pixels.shape == (4, 3, 32, 32)
+    assert data.spec().source == "paired"
+    with pytest.raises(GanevalError, match="pairs need image i"):
+        replace(data, source=replace(data.source, pixels=data.source.pixels[:3]))
+    with pytest.raises(GanevalError, match="translation needs one shape"):
+        replace(data, source=replace(data.source, pixels=data.source.pixels[:, :1]))
 
 
 def test_images_in_the_order_of_their_classes() -> None:
