@@ -30,7 +30,8 @@ def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     of 2015 it is the FID.
 
     Trust: at equal sample counts only, and with several times more samples than features: it is biased upwards by about
-    1/N. See `fd_infinity`.
+    1/N. The interval is for the population value, around the value without that bias (`details`), so with few samples
+    the value itself lies above it: compare values with values, intervals with intervals. See `fd_infinity`.
 
     Blind to: whatever mean and covariance do not hold, such as another shape around both; and to copies.
 

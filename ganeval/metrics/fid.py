@@ -30,7 +30,8 @@ def fid(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     but as both sets are of the same images, much of the bias cancels: an rFID is no match for the FID of new samples.
 
     Trust: at equal sample counts and with one resizer only: biased upwards by about 1/N, and another resizer moves it
-    by more than many papers' improvements. On images unlike ImageNet's its features know little.
+    by more than many papers' improvements. The interval is for the population value, without that bias. On images
+    unlike ImageNet's its features know little.
 
     Blind to: what `fd` is blind to.
 

@@ -1,0 +1,111 @@
+"""Intervals: that they hold what they are for, do not depend on order, and follow the level."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ganeval.metrics.metric import estimated, get
+from ganeval.row_sample import RowSample
+from ganeval.summaries import Features, GivenMoments, Moments, Summary
+from ganeval.uncertainty import Estimate, between_runs
+
+
+def rows(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
+    return torch.from_numpy((np.random.default_rng(seed).normal(0, scale, (n, d))).astype(np.float32))
+
+
+def of(kind: type[Summary], data: torch.Tensor, batch: int = 50) -> Summary:
+    made = kind()
+    for part in data.split(batch):
+        made.update(part)
+    return made
+
+
+def score(name: str, sets: dict[str, Summary], level: float = 0.95) -> Estimate:
+    return estimated(get(name), sets, get(name).options, draws=lambda: np.random.default_rng(0), level=level)
+
+
+def bounds(estimate: Estimate) -> tuple[float, float]:
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low, estimate.high
+
+
+@pytest.mark.parametrize(("d", "n"), [(16, 400), (64, 400)])
+def test_frechet_intervals_hold_the_population_value_where_the_plug_in_value_never_does(d: int, n: int) -> None:
+    truth, inside, plug_in = d * 0.5**2, 0, []
+    for seed in range(40):
+        sets = {"real": of(Moments, rows(n, d, 2 * seed)), "fake": of(Moments, rows(n, d, 2 * seed + 1, scale=1.5))}
+        found = score("fd", sets)
+        low, high = bounds(found)
+        inside += low <= truth <= high
+        plug_in.append(found.value)
+    assert min(plug_in) > truth
+    assert inside >= 35  # 95 % of 40 is 38; below 35 in 1.4 % of all seeds
+
+
+def test_a_frechet_interval_takes_given_moments_as_the_population() -> None:
+    given = GivenMoments(torch.zeros(16).double(), torch.eye(16).double())
+    found = score("fd", {"real": given, "fake": of(Moments, rows(800, 16, 1, scale=1.5))})
+    low, high = bounds(found)
+    assert low < 4.0 < high
+    assert "taken as given" in found.method
+    assert score("fd", {"real": given, "fake": given}).low is None
+
+
+def test_frechet_intervals_of_a_copy_are_zero() -> None:
+    data = rows(300, 8, 1)
+    assert bounds(score("fd", {"real": of(Moments, data), "fake": of(Moments, data.flip(0))})) == pytest.approx(
+        (0, 0), abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("name", ["precision", "recall", "coverage", "swd"])
+def test_halving_gives_the_spread_between_samples(name: str) -> None:
+    found = [
+        score(name, {"real": of(Features, rows(200, 4, 2 * s)), "fake": of(Features, rows(200, 4, 2 * s + 1, 1.3))})
+        for s in range(12)
+    ]
+    spread = np.std([estimate.value for estimate in found], ddof=1)
+    errors = np.sqrt(np.mean([estimate.details["standard_error"] ** 2 for estimate in found]))
+    assert 0.5 < errors / spread < 2.0
+
+
+def test_intervals_do_not_depend_on_order_and_batches() -> None:
+    data = [rows(120, 6, 1), rows(100, 6, 2)]
+    turned = [part.flip(0) for part in data]
+    for name, kind in (("fd", Moments), ("precision", Features), ("swd", Features)):
+        first = score(name, {role: of(kind, part) for role, part in zip(("real", "fake"), data)})
+        other = score(name, {role: of(kind, part, 7) for role, part in zip(("real", "fake"), turned)})
+        assert bounds(other) == pytest.approx(bounds(first), rel=1e-6)
+
+
+def test_a_higher_level_gives_a_wider_interval_and_level_0_none() -> None:
+    sets = {"real": of(Features, rows(100, 6, 1)), "fake": of(Features, rows(100, 6, 2, 1.5))}
+    for name in ("kid", "precision", "c2st", "swd"):
+        (low, high), (lower, higher) = bounds(score(name, sets)), bounds(score(name, sets, 0.99))
+        assert lower <= low < high <= higher
+        assert "99%" in score(name, sets, 0.99).method
+        assert score(name, sets, 0).low is None
+
+
+def test_a_sample_of_rows_is_the_same_whatever_the_order_batches_and_shards() -> None:
+    data = rows(500, 3, 0)
+    whole, parts = RowSample(50), RowSample(50)
+    whole.update(data)
+    for part in data.flip(0).split(33):
+        parts.update(part)
+    assert torch.equal(whole.rows, parts.rows)
+    assert whole.rows.shape == (50, 3)
+    again = Moments.from_state(of(Moments, data).state_dict())
+    assert torch.equal(again.sample, of(Moments, data.flip(0)).sample)
+
+
+def test_runs_of_one_recipe_spread_more_than_their_samples() -> None:
+    runs = [Estimate(value, value - 0.2, value + 0.2, level=0.95) for value in (9.0, 10.0, 11.0)]
+    found = between_runs(runs)
+    assert found.details["seeds"] == pytest.approx(1 - (0.2 / 1.959964) ** 2, rel=1e-5)
+    low, high = bounds(found)
+    assert high - low == pytest.approx(2 * 4.302653 / np.sqrt(3), rel=1e-5)
