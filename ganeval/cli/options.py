@@ -31,7 +31,7 @@ _CALLING = (
     click.option(
         "--latent", "law", default="normal", show_default=True, help="Law: normal, uniform (-1 to 1), sphere."
     ),
-    click.option("--truncation", type=float, metavar="PSI", help="Normal latents within [-PSI, PSI], by resampling."),
+    click.option("--truncation", type=float, metavar="PSI", help="Normal latents within [-PSI, PSI]; of StyleGAN, w."),
     click.option("--num-classes", "classes", default=0, metavar="N", help="Call a generator with labels: i mod N."),
     click.option("--output-range", default="-1,1", show_default=True, help="Of floats made: -1,1 or 0,1 or 0,255."),
 )

@@ -117,11 +117,16 @@ def _from_elsewhere(run: str, opening: Opening, label: int | None) -> _Generator
 
 
 def _checkpoint(run: str, opening: Opening, *, average: bool) -> Checkpoint:
+    from dataclasses import replace
+
     from ganeval.images.generated import check_called
     from reference_models.checkpoint import load_checkpoint
+    from reference_models.truncation import truncated
 
-    check_called((), opening.calling)
-    return load_checkpoint(Path(run), opening.device, average=average)
+    psi = opening.calling.truncation
+    check_called((), replace(opening.calling, truncation=None))
+    checkpoint = load_checkpoint(Path(run), opening.device, average=average)
+    return checkpoint if psi is None else truncated(checkpoint, psi)
 
 
 def _from_checkpoint(checkpoint: Checkpoint, opening: Opening, label: int | None) -> _Generator:
