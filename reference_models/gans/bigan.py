@@ -17,6 +17,10 @@ is the error of G(E(x)), which nothing minimises. Two encoders:
     deterministic  BiGAN: one code for an image, z uniform in [-1, 1]
     stochastic     ALI: a normal distribution of codes for an image, of which one is drawn, z from N(0, 1)
 
+With `consistency` above 0, E and G also minimise lambda E[|x - G(E(x))|], lambda = `consistency`: the pairs' joint
+distribution alone leaves open how well codes determine images, and this is what closes it (ALICE: Li et al. 2017,
+https://arxiv.org/abs/1709.01215, equation 9). E then learns in minutes what the game takes hours to teach it.
+
 Deviations: networks in DCGAN's shape for every size, in which D reads the code beside its last maps; tanh on the
 deterministic code, as it has to stay in the prior's range; the learning rate does not fall in the second half; no
 dropout in D.
@@ -65,8 +69,10 @@ class BiGAN(Recipe, Encoder):
         "filters": 32,
         "batch_size": 24,
         "units": 256,
-        "latent": 32,
+        "latent": 16,
         "learning_rate": 5e-4,
+        "encoder_rate": 5e-4,
+        "consistency": 5.0,
     }
 
     batch_size: int = 128
@@ -75,6 +81,8 @@ class BiGAN(Recipe, Encoder):
     filters: int = 64
     units: int = 1024
     learning_rate: float = 2e-4
+    encoder_rate: float = 2e-4
+    consistency: float = 0.0
     beta1: float = 0.5
     weight_decay: float = 2.5e-5
 
@@ -93,7 +101,8 @@ class BiGAN(Recipe, Encoder):
         every = list(parameters)
         decayed: dict[str, Any] = {"params": [p for p in every if p.ndim > 1], "weight_decay": self.weight_decay}
         others: dict[str, Any] = {"params": [p for p in every if p.ndim <= 1]}
-        return Adam([decayed, others], lr=self.learning_rate, betas=(self.beta1, 0.999), fused=True)
+        rate = self.encoder_rate if network == "E" else self.learning_rate
+        return Adam([decayed, others], lr=rate, betas=(self.beta1, 0.999), fused=True)
 
     def latents(self, n: int, rng: torch.Generator) -> Tensor:
         """z from the encoder's prior, (n, latent)."""
@@ -130,4 +139,8 @@ class BiGAN(Recipe, Encoder):
         """L_EG: D's loss with the kinds swapped."""
         encoded = nets["D"](batch.real, self.codes(nets, batch))
         generated = nets["D"](self.fake(nets, batch), self.drawn(batch))
-        return {"loss EG": cross_entropy(generated, encoded), "L1": watched_error(self, nets, batch)}
+        terms = {"loss EG": cross_entropy(generated, encoded), "L1": watched_error(self, nets, batch)}
+        if self.consistency:
+            again = nets["G"](self.codes(nets, batch))
+            terms["consistency"] = self.consistency * (batch.real - again).abs().mean()
+        return terms

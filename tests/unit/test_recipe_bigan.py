@@ -34,6 +34,19 @@ class PairScore(nn.Module):
         return 3 * images.flatten(1).mean(1) - codes.mean(1)
 
 
+def test_consistency_is_the_reconstructions_error_and_reaches_the_encoder() -> None:
+    recipe = BiGAN(filters=4, latent=3, units=8, consistency=2.0)
+    nets = build_networks(recipe, DataSpec(16, 1), 0, torch.device("cpu")).train()
+    images = torch.rand(4, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    terms = recipe.swapping_loss(nets, Batch(images, torch.zeros(4), torch.Generator().manual_seed(1)))
+    again = nets["G"](nets["E"](images).tanh())
+    assert terms["consistency"].item() == pytest.approx(2 * (images - again).abs().mean().item(), rel=1e-4)
+    (gradient,) = torch.autograd.grad(terms["consistency"], [next(nets["E"].parameters())])
+    assert gradient.abs().sum() > 0
+    plain = BiGAN(filters=4, latent=3, units=8)
+    assert "consistency" not in plain.swapping_loss(nets, Batch(images, torch.zeros(4), torch.Generator()))
+
+
 def test_losses_are_cross_entropies_of_swapped_pairs() -> None:
     recipe = BiGAN(latent=2)
     nets = ModuleDict({"E": Linear(0.8, 2), "G": Linear(-0.6, 1, 16, 16), "D": PairScore()})
