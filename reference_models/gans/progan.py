@@ -86,8 +86,9 @@ class ProGAN(Recipe):
         "capacity": 384,
         "widest": 64,
         "latent": 64,
-        "stable_images": 2_500,
-        "fade_images": 2_500,
+        "first_size": 8,
+        "stable_images": 2_000,
+        "fade_images": 2_000,
         "learning_rate": 2e-3,
     }
 
