@@ -147,8 +147,8 @@ def _said(part: nn.Module) -> str:
 
 # --- drawing ----------------------------------------------------------------------------------------------------------
 
-_WIDE, _HIGH, _GAP, _MARGIN = 300, 40, 14, 16
-_LETTERS = 50
+_WIDE, _HIGH, _GAP, _MARGIN = 370, 40, 14, 16
+_LETTERS = 62
 """Characters that fit into a box."""
 
 
