@@ -7,12 +7,17 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import fields
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from ganeval.errors import GanevalError, unknown
 from ganeval.options import parse_options
 from reference_models import gans
 from reference_models.recipe import Recipe
+
+if TYPE_CHECKING:
+    from reference_models.importers.imported import Importer
+
+_IMPORTERS = "reference_models.importers"
 
 
 def recipe_names() -> list[str]:
@@ -39,7 +44,7 @@ def make_recipe(name: str, overrides: Mapping[str, Any] | None = None, *, small:
     Raises:
         GanevalError: no such recipe or option, or a value that the option does not take.
     """
-    if name not in recipe_names():
+    if name not in recipe_names() + _imported_names():
         raise unknown("recipe", name, recipe_names())
     kind = _recipe_class(name)
     hints = get_type_hints(kind)
@@ -47,8 +52,20 @@ def make_recipe(name: str, overrides: Mapping[str, Any] | None = None, *, small:
     return kind(**parse_options(name, {field.name: hints[field.name] for field in fields(kind)}, options))
 
 
+def importers() -> dict[str, Importer]:
+    """Every format of `ganeval import` by name: the files in `importers/`, dashes for underscores."""
+    found = {name: importlib.import_module(f"{_IMPORTERS}.{name}") for name in _imported_names()}
+    return {name.replace("_", "-"): module.IMPORTER for name, module in found.items()}
+
+
+def _imported_names() -> list[str]:
+    package = importlib.import_module(_IMPORTERS)
+    return sorted({found.name for found in pkgutil.iter_modules(package.__path__)} - {"imported"})
+
+
 def _recipe_class(name: str) -> type[Recipe]:
-    module = importlib.import_module(f"{gans.__name__}.{name}")
+    package = _IMPORTERS if name in _imported_names() else gans.__name__
+    module = importlib.import_module(f"{package}.{name}")
     found: list[type[Recipe]] = [
         value for key, value in vars(module).items() if not key.startswith("_") and _defines(module, value)
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 _PLUMBING = {"main", "options"}
+_PYTHONS = {"list", "import"}
 _ORDER = ["demo", "train", "sample", "score", "compare", "gate", "list"]
 
 
@@ -22,10 +23,10 @@ class Commands(click.Group):
         return [name for name in _ORDER if name in found] + sorted(found - set(_ORDER))
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the module of this command. `list` lives in `list_.py`, since the name is Python's."""
+        """Import the module of this command. Python has the words `list` and `import`: they live in `list_.py` ..."""
         if name not in self.list_commands(ctx):
             return None
-        module = "list_" if name == "list" else name
+        module = f"{name}_" if name in _PYTHONS else name
         command = importlib.import_module(f"ganeval.cli.{module}").command
         assert isinstance(command, click.Command)
         return command

@@ -87,7 +87,7 @@ ALLOWED = {
     ),
     "ganeval/batchnorm.py": (),
     "ganeval/probes": ("ganeval.probes", "ganeval.batchnorm", "ganeval.extractors", "ganeval.images", "ganeval.errors")
-    + ("ganeval.files", "ganeval.device", "ganeval.reporting"),
+    + ("ganeval.files", "ganeval.cache", "ganeval.reporting"),
 }
 # the places that may reach into the trainer's package, and what they may reach
 ENTRY_POINTS = {
