@@ -1,0 +1,102 @@
+"""What is probed: the discriminator of a run, its encoder, or a network of the user's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn.functional import pad
+
+from ganeval.errors import GanevalError
+from ganeval.images.callables import import_callable
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network and how images reach it.
+
+    Attributes:
+        network: the discriminator, in evaluation mode; None where a run has only an encoder.
+        fresh: seed => the same architecture with random weights.
+        prepare: uint8 (N, C, S, S) => float as the network was trained on.
+        encode: prepared images => latents (N, ...), where the run has an encoder.
+        size: height and width of the images without the network's margin; None to take them as they are.
+        fingerprint: of weights; what cannot be known is named.
+    """
+
+    name: str
+    network: Module | None
+    fresh: Callable[[int], Module]
+    prepare: Callable[[Tensor], Tensor]
+    encode: Callable[[Tensor], Tensor] | None
+    size: int | None
+    channels: int
+    fingerprint: str
+
+
+def open_subject(text: str, device: torch.device) -> Subject:
+    """A run folder or checkpoint, or `module:callable`, which imports and so executes that module.
+
+    Raises:
+        GanevalError: neither, or a run without discriminator and encoder.
+    """
+    if not Path(text).exists() and ":" in text:
+        return _own(text, device)
+    return _of_run(Path(text), device)
+
+
+def _of_run(path: Path, device: torch.device) -> Subject:
+    from reference_models.checkpoint import load_checkpoint
+    from reference_models.recipe import Encoder
+    from reference_models.state import build_networks
+
+    made = load_checkpoint(path, device)
+    recipe, spec, nets = made.recipe, made.spec, made.nets
+    encode = (lambda images: recipe.encode(nets, images)) if isinstance(recipe, Encoder) else None
+    network = nets["D"] if "D" in nets else None  # noqa: SIM401 (a ModuleDict has no get)
+    if network is None and encode is None:
+        raise GanevalError(f"{path} has neither a discriminator nor an encoder, only {', '.join(nets)}")
+    return Subject(
+        name=made.recipe_name,
+        network=network,
+        fresh=lambda seed: build_networks(recipe, spec, seed, device)["D"].eval(),
+        prepare=lambda images: pad(images.to(device).float() / 127.5 - 1, [spec.margin] * 4, value=-1.0),
+        encode=encode,
+        size=spec.size - 2 * spec.margin,
+        channels=spec.channels,
+        fingerprint=made.fingerprint,
+    )
+
+
+def _own(text: str, device: torch.device) -> Subject:
+    """The user's network: RGB images as they are, in [-1, 1]."""
+    found = import_callable(text)
+    if not isinstance(found, Module):
+        raise GanevalError(f"{text} is {type(found).__name__}, expected a torch.nn.Module")
+    network = found.eval().to(device)
+    return Subject(
+        name=text,
+        network=network,
+        fresh=lambda seed: _redrawn(network, seed),
+        prepare=lambda images: images.to(device).float() / 127.5 - 1,
+        encode=None,
+        size=None,
+        channels=3,
+        fingerprint=f"callable:{text}",
+    )
+
+
+def _redrawn(network: Module, seed: int) -> Module:
+    """A copy with every layer's own initial weights."""
+    fresh = copy.deepcopy(network)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        for module in fresh.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+    return fresh.eval()
