@@ -30,11 +30,12 @@ def kl_terms(x: Tensor, y: Tensor, k: int) -> Array:
     one more than the count where none does.
     """
     own, other = kth_distances(x, x, k, itself=True), kth_distances(x, y, k)
-    reach = np.maximum(own, other)
-    in_x, in_y = within(x, x, reach) - 1, within(x, y, reach)
-    log_p = np.where(own >= other, digamma(np.maximum(k, 1)), digamma(in_x + 1))
-    log_q = np.where(own >= other, digamma(in_y + 1), digamma(k))
-    found: Array = log_p - log_q + math.log(len(y) / (len(x) - 1))
+    found = np.full(len(x), math.log(len(y) / (len(x) - 1)))
+    wide = own >= other  # the border of these balls is a sample of x, that of the others one of y
+    if wide.any():
+        found[wide] += digamma(k) - digamma(within(x[torch.from_numpy(wide)], y, own[wide]) + 1)
+    if not wide.all():  # itself is counted, and stands for the one more
+        found[~wide] += digamma(within(x[torch.from_numpy(~wide)], x, other[~wide])) - digamma(k)
     return found
 
 

@@ -1,0 +1,150 @@
+"""Divergences between samples against pairs whose truth is known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganeval.classifier_ratios import classifier_ratios
+from ganeval.metrics.metric import registered
+from ganeval.neighbour_ratios import entropy_terms, intrinsic_dimension
+from ganeval.ratios import LogRatios, estimated, swapped
+from ganeval.summaries import Features
+from ganeval.testing.truth import pair, parallel_lines
+from ganeval.uncertainty import Estimate
+
+
+def features(rows: torch.Tensor) -> Features:
+    made = Features()
+    made.update(rows)
+    return made
+
+
+def computed(name: str, real: torch.Tensor, fake: torch.Tensor, **options: Any) -> Estimate:
+    metric = registered()[name]
+    if metric.seeded:
+        options["rng"] = np.random.default_rng(0)
+    found = metric.function(features(real), features(fake), **options)
+    assert isinstance(found, Estimate)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "pair_name", "width", "allowance"),
+    [
+        ("js_classifier", "js", "shift", 1, 0.12),
+        ("js_classifier", "js", "scale", 8, 0.15),
+        ("kl_classifier", "kl", "shift", 2, 0.15),
+        ("js_nearest", "js", "mixture", 1, 0.15),
+        ("kl_nearest", "kl", "mixture", 1, 0.2),
+        ("js_density", "js", "shift", 1, 0.12),
+        ("kl_density", "kl", "shift", 1, 0.15),
+        ("tv_density", "tv", "scale", 1, 0.1),
+        ("chi2_density", "chi2", "scale", 1, 0.2),
+        ("w1", "w1", "mixture", 1, 0.1),
+        ("w1_critic", "w1", "shift", 2, 0.2),
+    ],
+)
+def test_estimates_are_near_the_truth(name: str, truth: str, pair_name: str, width: int, allowance: float) -> None:
+    made = pair(pair_name, width)
+    real, fake = made.samples(1500, 7)
+    found, true = computed(name, real, fake), made.known[truth].value
+    assert found.value == pytest.approx(true, rel=allowance)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low <= found.value <= found.high
+
+
+@pytest.mark.parametrize("estimator", ["kernel", "histogram"])
+@pytest.mark.parametrize(("name", "truth"), [("js_density", "js"), ("kl_density", "kl"), ("tv_density", "tv")])
+def test_densities_and_histograms_agree(name: str, truth: str, estimator: str) -> None:
+    made = pair("mixture", 1)
+    found = computed(name, *made.samples(3000, 1), estimator=estimator, components=1)
+    assert found.value == pytest.approx(made.known[truth].value, rel=0.12)
+
+
+def test_corrections_take_away_most_of_what_few_samples_add_to_equal_sets() -> None:
+    values = {"none": 0.0, "miller_madow": 0.0, "jackknife": 0.0}
+    for seed in range(10):
+        for correction in values:
+            found = computed(
+                "js_density", *pair("equal", 1).samples(200, seed), estimator="histogram", correction=correction
+            )
+            values[correction] += found.details["unclipped"] / 10
+    assert values["none"] > 0.005
+    assert abs(values["miller_madow"]) < 0.3 * values["none"]
+    assert abs(values["jackknife"]) < 0.5 * values["none"]
+
+
+def test_js_is_symmetric_and_kl_turns_round() -> None:
+    real, fake = pair("covariance", 3).samples(300, 2)
+    for name in ("js_classifier", "js_nearest", "js_density"):
+        assert computed(name, real, fake).value == pytest.approx(computed(name, fake, real).value, rel=1e-3)
+    for name in ("kl_classifier", "kl_nearest", "kl_density"):
+        turned = computed(name, fake, real, direction="fake_real").value
+        assert computed(name, real, fake).value == pytest.approx(turned, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name", ["js_classifier", "kl_classifier", "js_nearest", "kl_nearest", "js_density", "sinkhorn"]
+)
+def test_rotation_and_shift_change_next_to_nothing(name: str) -> None:
+    real, fake = pair("covariance", 3).samples(600, 3)
+    turn = torch.linalg.qr(torch.from_numpy(np.random.default_rng(1).standard_normal((3, 3))).float())[0]
+    plain, turned = computed(name, real, fake), computed(name, real @ turn + 5, fake @ turn + 5)
+    assert plain.low is not None
+    assert turned.value == pytest.approx(plain.value, abs=0.5 * (plain.value - plain.low))
+
+
+def test_bounds_lie_below_the_truth_and_intervals_cover() -> None:
+    made = pair("shift", 2)
+    true = made.known["js"].value
+    found = [computed("js_classifier", *made.samples(400, seed), floor=False, network=False) for seed in range(40)]
+    assert sum(one.details["bound"] > true for one in found) <= 6  # 2 expected
+    assert sum(bool(one.low <= true <= one.high) for one in found if one.low and one.high) >= 33
+
+
+def test_the_true_ratio_gives_the_divergences_themselves() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1, 200_000), rng.normal(1, 1, 200_000)
+    ratios = LogRatios(0.5 - x[None], 0.5 - y[None], "the truth")
+    assert estimated(ratios, "kl").value == pytest.approx(0.5, rel=0.02)
+    assert estimated(ratios, "kl_reverse").value == pytest.approx(0.5, rel=0.02)
+    assert estimated(ratios, "tv").value == pytest.approx(0.3829, rel=0.02)
+    assert estimated(ratios, "chi2").value == pytest.approx(math.expm1(1), rel=0.1)
+    assert estimated(swapped(ratios), "js").value == pytest.approx(estimated(ratios, "js").value)
+
+
+def test_disjoint_supports_are_named_and_distances_recommended() -> None:
+    real, fake = parallel_lines(0.5).samples(300)
+    overlap = computed("support_overlap", real, fake)
+    assert overlap.value < 0.01
+    assert "w1" in overlap.details["warnings"][0]
+    assert computed("js_classifier", real, fake).value == pytest.approx(math.log(2), rel=0.01)
+    assert "infinite" in computed("kl_classifier", real, fake).details["warnings"][0]
+    assert "warnings" not in computed("support_overlap", *pair("shift", 2).samples(300)).details
+
+
+def test_many_dimensions_are_warned_of() -> None:
+    real, fake = pair("shift", 32).samples(300)
+    assert "dimensions" in computed("kl_nearest", real, fake).details["warnings"][0]
+    assert "principal" in computed("js_density", real, fake).details["warnings"][0]
+    assert "few" in computed("js_classifier", real, fake).details["warnings"][0]
+    assert "warnings" not in computed("js_nearest", *pair("manifold", 32).samples(300)).details
+
+
+def test_the_entropy_of_a_gaussian() -> None:
+    x = pair("equal", 2).samples(3000)[0]
+    assert entropy_terms(x, 5).mean() == pytest.approx(math.log(2 * math.pi * math.e), rel=0.03)
+    assert intrinsic_dimension(x) == pytest.approx(2, rel=0.15)
+
+
+def test_no_classifier_depends_on_the_global_state_or_moves_it() -> None:
+    real, fake = pair("shift", 4).samples(200)
+    first = classifier_ratios(real, fake).real
+    classifier_ratios(fake, real)  # the result that was kept is gone
+    assert np.array_equal(classifier_ratios(real, fake).real, first)
