@@ -17,8 +17,22 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz
 _DAMAGED = (OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
 
 
-def open_zip(path: Path, *, on_bad_image: OnBadImage = "fail") -> EncodedSource:
-    """The images of a zip file, ordered by their path in it."""
+def split_archive(path: Path) -> tuple[Path, str] | None:
+    """`photos.zip/train/cats` => (`photos.zip`, `train/cats/`), or None where no part of the path is an archive."""
+    for parent in path.parents:
+        if parent.name.lower().endswith((".zip", *TAR_SUFFIXES)) and parent.is_file():
+            return parent, f"{path.relative_to(parent).as_posix()}/"
+    return None
+
+
+def open_archive(path: Path, *, folder: str = "", on_bad_image: OnBadImage = "fail") -> EncodedSource:
+    """The images of a zip or tar file, or of one folder in it (`train/`), ordered by their path there."""
+    opener = open_zip if path.name.lower().endswith(".zip") else open_tar
+    return opener(path, folder=folder, on_bad_image=on_bad_image)
+
+
+def open_zip(path: Path, *, folder: str = "", on_bad_image: OnBadImage = "fail") -> EncodedSource:
+    """The images of a zip file, or of one folder in it, ordered by their path there."""
     try:
         archive = zipfile.ZipFile(path)
     except _DAMAGED as error:
@@ -35,21 +49,21 @@ def open_zip(path: Path, *, on_bad_image: OnBadImage = "fail") -> EncodedSource:
         except _DAMAGED as error:  # also a password, or a compression that Python does not know
             raise OSError(str(error)) from error
 
-    return _source(path, [member.filename for member in members], read_bytes, on_bad_image)
+    return _source(path, folder, [member.filename for member in members], read_bytes, on_bad_image)
 
 
-def open_tar(path: Path, *, on_bad_image: OnBadImage = "fail") -> EncodedSource:
-    """The images of a tar file, ordered by their path in it.
+def open_tar(path: Path, *, folder: str = "", on_bad_image: OnBadImage = "fail") -> EncodedSource:
+    """The images of a tar file, or of one folder in it, ordered by their path there.
 
     A compressed tar has no random access: its encoded images are held in memory. Large sets belong into a zip or a
     plain tar.
     """
     try:
-        return _source(path, *_plain_tar(path), on_bad_image)
+        return _source(path, folder, *_plain_tar(path), on_bad_image)
     except tarfile.ReadError:
         pass
     try:
-        return _source(path, *_compressed_tar(path), on_bad_image)
+        return _source(path, folder, *_compressed_tar(path), on_bad_image)
     except _DAMAGED as error:
         raise ImageError(f"{path} cannot be read as a tar file: {error}") from error
 
@@ -94,8 +108,15 @@ def _check_size(name: str, size: int) -> None:
 
 
 def _source(
-    path: Path, names: list[str], read_bytes: Callable[[int], bytes], on_bad_image: OnBadImage
+    path: Path, folder: str, names: list[str], read_bytes: Callable[[int], bytes], on_bad_image: OnBadImage
 ) -> EncodedSource:
-    if not names:
-        raise no_images(path)
-    return EncodedSource(str(path), names, read_bytes, classes=classes_by_folder(names), on_bad_image=on_bad_image)
+    inside = [position for position, name in enumerate(names) if name.startswith(folder)]
+    files = [names[position].removeprefix(folder) for position in inside]
+    where = str(path / folder)
+    if not files:
+        raise no_images(where)
+
+    def read_inside(position: int) -> bytes:
+        return read_bytes(inside[position])
+
+    return EncodedSource(where, files, read_inside, classes=classes_by_folder(files), on_bad_image=on_bad_image)

@@ -13,7 +13,7 @@ import torch
 from ganeval.errors import GanevalError
 from ganeval.images.archive import SUFFIXES as TORCH_SUFFIXES
 from ganeval.images.archive import read_archive
-from ganeval.images.archives import TAR_SUFFIXES, open_tar, open_zip
+from ganeval.images.archives import TAR_SUFFIXES, open_archive, split_archive
 from ganeval.images.arrays import is_idx, open_idx, open_npy, open_npz
 from ganeval.images.calling import USUAL, Calling
 from ganeval.images.encoded import OnBadImage, open_folder
@@ -27,7 +27,7 @@ Opened: TypeAlias = ImageSource | FeatureSource | StatisticsSource
 
 CPU = torch.device("cpu")
 POSSIBLE = """  a folder of images, searched at any depth
-  an archive of images: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz
+  an archive of images: .zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, or a folder in one: photos.zip/train
   an array file of uint8 images: .npz, .npy, or IDX (*-ubyte, *.idx, also .gz)
   dataset:NAME[:SPLIT], some classes of it, or a part: dataset:NAME:SPLIT@0,2[0:4000] (`ganeval list datasets`)
   edges:LOCATION, the edges in the images of any of these
@@ -89,6 +89,10 @@ def open_images(location: str | Path, opening: Opening = Opening()) -> Opened:
     path = Path(location)
     if path.exists():
         return _open_path(path, opening)
+    inside = split_archive(path)
+    if inside is not None:
+        archive, folder = inside
+        return _limited(open_archive(archive, folder=folder, on_bad_image=opening.on_bad_image), opening)
     if _CALLABLE.fullmatch(text):
         from ganeval.images.callables import open_callable
 
@@ -152,10 +156,8 @@ def _open_files(path: Path, on_bad_image: OnBadImage) -> ImageSource:
     refuse_pickle(path)
     if path.is_dir():
         return open_folder(path, on_bad_image=on_bad_image)
-    if name.endswith(".zip"):
-        return open_zip(path, on_bad_image=on_bad_image)
-    if name.endswith(TAR_SUFFIXES):
-        return open_tar(path, on_bad_image=on_bad_image)
+    if name.endswith((".zip", *TAR_SUFFIXES)):
+        return open_archive(path, on_bad_image=on_bad_image)
     if name.endswith(".npz"):
         return open_npz(path)
     if name.endswith(".npy"):

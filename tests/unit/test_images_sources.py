@@ -111,6 +111,22 @@ def test_every_container_gives_the_same_pixels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(all_pixels(source).numpy(), pixels, err_msg=str(location))
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_a_folder_in_an_archive_is_a_set_of_its_own(tmp_path: Path, kind: str) -> None:
+    files = {f"set/train/{name}": content for name, content in named(random_pixels()).items()}
+    files |= {f"set/training/{name}": content for name, content in named(random_pixels(height=7)).items()}
+    path = tmp_path / f"a.{kind}"
+    archive = write_zip(path, files) if kind == "zip" else write_tar(path, files, f"w:{kind[4:]}", prefix="./")
+    folder = write_folder(tmp_path / "files", files)
+    found = open_source(archive / "set" / "train")
+    expected = open_source(folder / "set" / "train")
+    assert found.name == str(archive / "set" / "train")
+    assert found.fingerprint == expected.fingerprint
+    np.testing.assert_array_equal(all_pixels(found).numpy(), all_pixels(expected).numpy())
+    with pytest.raises(ImageError, match=r"no images in .*/set/trainin:"):
+        open_source(archive / "set" / "trainin")
+
+
 def test_fingerprints_speak_of_content_alone(tmp_path: Path) -> None:
     pixels = random_pixels()
     encoded = {open_source(location).fingerprint for location in containers(tmp_path, pixels)}
