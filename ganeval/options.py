@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from ganeval.errors import GanevalError, unknown
 
@@ -36,6 +37,9 @@ def split_assignment(text: str) -> tuple[str, str]:
 
 
 def _convert(name: str, kind: Any, value: Any) -> Any:
+    if get_origin(kind) in (Union, UnionType):  # a type or a few words besides: float | Literal["inf"]
+        usual, words = get_args(kind)
+        return value if value in get_args(words) else _convert(name, usual, value)
     if get_origin(kind) is Literal:
         choices = get_args(kind)
         if value not in choices:

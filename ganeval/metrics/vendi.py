@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ from ganeval.summaries import Features
     family="diversity",
     cost="N D min(N, D)",
 )
-def vendi(fake: Features, *, q: float = 1.0) -> float:
+def vendi(fake: Features, *, q: float | Literal["inf"] = 1.0) -> float:
     """Exponential of the Renyi entropy of order q of the eigenvalues of K / N, with K the cosine similarities.
 
     Formula: exp of the Renyi entropy of order `q` of the eigenvalues l of K / N, with K the cosine similarities; q = 1
@@ -43,7 +44,8 @@ def vendi(fake: Features, *, q: float = 1.0) -> float:
         GanevalError: q is negative, or a row is zero and has no direction.
     """
     fake.require(2, "vendi")
-    if not q >= 0:
+    order = float(q)  # JSON has no infinity, so a scorecard holds the word
+    if not order >= 0:
         raise GanevalError(f"vendi.q is {q}: an order of entropy is 0 or more (inf is allowed)")
     rows = fake.rows.double()
     lengths = rows.norm(dim=1, keepdim=True)
@@ -52,7 +54,7 @@ def vendi(fake: Features, *, q: float = 1.0) -> float:
     rows = rows / lengths
     # rows @ rows.T and rows.T @ rows have the same eigenvalues but for zeros: the smaller one will do
     gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows
-    return effective_number(gram / len(rows), q)
+    return effective_number(gram / len(rows), order)
 
 
 def effective_number(kernel: Tensor, q: float) -> float:

@@ -60,6 +60,11 @@ def test_vendi_is_the_same_from_the_kernel_and_from_the_covariance(q: float) -> 
     assert vendi(features(rows), q=q) == pytest.approx(effective_number(unit @ unit.T / 40, q), rel=1e-9)
 
 
+def test_vendi_of_infinite_order_takes_infinity_or_its_word() -> None:
+    rows = torch.eye(3).repeat_interleave(torch.tensor([1, 2, 5]), 0)
+    assert vendi(features(rows), q="inf") == vendi(features(rows), q=math.inf) == pytest.approx(8 / 5)
+
+
 def test_vendi_refuses_what_has_no_direction_or_order() -> None:
     with pytest.raises(GanevalError, match="zero"):
         vendi(features(torch.zeros(4, 3)))

@@ -10,6 +10,7 @@ from ganeval.errors import GanevalError
 from ganeval.options import parse_options, split_assignment
 
 KINDS = {"k": int, "scale": float, "strict": bool, "loss": Literal["hinge", "minimax"], "name": str}
+KINDS |= {"q": float | Literal["inf"]}
 
 
 def test_values_get_their_declared_types() -> None:
@@ -24,6 +25,8 @@ def test_values_get_their_declared_types() -> None:
         ("kk", "3", r"unknown option of m 'kk': did you mean 'k'\?"),
         ("k", "3.5", r"m.k: expected a whole number, got '3.5'"),
         ("scale", "nan", r"m.scale: expected a finite number, got 'nan'"),
+        ("q", "infinite", r"m.q: expected a number, got 'infinite'"),
+        ("q", "nan", r"m.q: expected a finite number, got 'nan'"),
         ("strict", "perhaps", r"m.strict: expected true or false, got 'perhaps'"),
         ("loss", "hing", r"unknown value of m.loss 'hing': did you mean 'hinge'\?"),
     ],
@@ -31,6 +34,11 @@ def test_values_get_their_declared_types() -> None:
 def test_what_does_not_fit_is_refused_in_words(option: str, value: str, message: str) -> None:
     with pytest.raises(GanevalError, match=message):
         parse_options("m", KINDS, {option: value})
+
+
+@pytest.mark.parametrize(("value", "expected"), [("inf", "inf"), ("2", 2.0), (0.5, 0.5)])
+def test_a_word_may_stand_beside_a_number(value: object, expected: object) -> None:
+    assert parse_options("m", KINDS, {"q": value}) == {"q": expected}
 
 
 @pytest.mark.parametrize("text", ["k", "=3", "k="])
