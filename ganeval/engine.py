@@ -54,12 +54,14 @@ class Request:
     Attributes:
         random_state: seed of a `numpy.random.RandomState` to draw from, as older tools do, to which the run's seed is
             added; None for a generator of its own.
+        chosen: its options are not the usual ones, so where it fails on them that is an error even in a suite.
     """
 
     metric: Metric
     tap: Tap
     options: Mapping[str, Any] = field(default_factory=dict)
     random_state: int | None = None
+    chosen: bool = False
 
     @property
     def name(self) -> str:
@@ -323,11 +325,11 @@ def _answers(requests: Sequence[Request], attempt: Callable[[Request], Result | 
 
 
 def _attempt(request: Request, found: _Found, run: Pass, seed: int, strict: bool) -> Result | str:
-    """The result, or unless `strict` the reason why there is none."""
+    """The result, or unless `strict` or asked for with options of its own the reason why there is none."""
     try:
         return _compute(request, found, seed, run.level)
     except GanevalError as error:
-        if strict:
+        if strict or request.chosen:
             raise
         return str(error)
 

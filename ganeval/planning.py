@@ -33,7 +33,7 @@ def chosen_options(preset: Preset, metrics: Sequence[Metric], given: Mapping[str
     Raises:
         GanevalError: an option of a metric that is not computed, or that the metric does not have.
     """
-    options = {metric.name: {**metric.options, **preset.rule(metric.name).options} for metric in metrics}
+    options = {metric.name: _usual_options(preset, metric) for metric in metrics}
     for name, value in given.items():
         owner, _, option = name.partition(".")
         if owner not in options:
@@ -41,6 +41,10 @@ def chosen_options(preset: Preset, metrics: Sequence[Metric], given: Mapping[str
         declared = {key: get(owner).annotations[key] for key in options[owner]}
         options[owner] |= parse_options(owner, declared, {option: value})
     return options
+
+
+def _usual_options(preset: Preset, metric: Metric) -> dict[str, Any]:
+    return {**metric.options, **preset.rule(metric.name).options}
 
 
 def requested(
@@ -56,11 +60,13 @@ def requested(
     requests: dict[tuple[str, Tap], Request] = {}
     for metric in metrics:
         _refuse_given(metric, taps)
+        own = options.get(metric.name, {})
+        chosen = bool(own) and own != _usual_options(preset, metric)
         for tap in _taps(metric, _named(metric, taps, preset)):
             name = PROPER_NAMES.get((metric.name, tap))
             proper, at = (get(name), parse_tap(get(name).tap)) if name else (_on_lpips(metric, tap), tap)
             state = preset.rule(proper.name).random_state
-            requests[proper.name, at] = Request(proper, at, options.get(metric.name, {}), state)
+            requests[proper.name, at] = Request(proper, at, own, state, chosen)
     return list(requests.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,12 @@ def test_too_few_samples_are_a_reason_and_no_error() -> None:
     ).card
     assert "samples" in few.skipped["c2st"]
     assert few.score("fd") is not None
+
+
+def test_an_option_that_a_metric_refuses_is_an_error_and_no_reason() -> None:
+    few = Job("dataset:fashion-mnist-mini:test[0:3]", REAL, suite=FULL, features=("pixels:4",), cached=False)
+    with pytest.raises(GanevalError, match=r"vendi.q is -1"):
+        score(dataclasses.replace(few, options={"vendi.q": "-1"}))
 
 
 def test_what_is_asked_for_by_name_is_not_skipped() -> None:
