@@ -10,9 +10,13 @@ and its gradient flows through those steps: putting everything on one mode would
     f(G, D)  = -E[log D(x)] - E[log(1 - D(G(z)))]
     D_0      = D,    D_(k+1) = D_k - eta grad_D f(G, D_k)
     L_D      =  f(G, D)          one ordinary step; the K steps are forgotten
-    L_G      = -f(G, D_K)        differentiated through D_K with respect to G, second derivatives included
+    L_G      = -f(G, D_K)            loss=minimax, the game that D plays
+    L_G      = -E[log D_K(G(z))]     loss=nonsaturating, with a gradient also where D_K is sure
 
-All K steps see the same batch. `f ahead` in the log is f(G, D_K): how well D could do.
+L_G is differentiated through D_K with respect to G, second derivatives included. All K steps see the same
+batch. `f ahead` in the log is f(G, D_K): how well D could do. Where the steps are small, the minimax loss moves G by
+-f(G, D) and by K eta |grad_D f|^2, whose minimum is that samples look like data to D's gradient; keep eta small enough
+that descent on f is stable, or G wins by making it diverge.
 
 Deviations: the inner steps are plain gradient descent, equation 7 of the paper; its experiments unroll Adam, whose
 state the outer steps own. DCGAN's networks for every size, without batch norm in D, whose statistics would have to be
@@ -23,12 +27,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import ModuleDict, Parameter
+from torch.nn.functional import softplus
 from torch.optim import Adam, Optimizer
 
 from reference_models.layers import downward_stack, stack_features, upward_stack, verdict
@@ -63,6 +68,7 @@ class Unrolled(Recipe):
     small: ClassVar[Mapping[str, Any]] = {"filters": 24, "batch_size": 16, "unrolled_steps": 2}
 
     batch_size: int = 128
+    loss: Literal["minimax", "nonsaturating"] = "minimax"
     latent: int = 256
     filters: int = 64
     unrolled_steps: int = 5
@@ -100,8 +106,10 @@ class Unrolled(Recipe):
         return {"loss D": cross_entropy(real, fake), **mean_probabilities(real, fake)}
 
     def generator_loss(self, nets: ModuleDict, batch: Batch) -> dict[str, Tensor]:
-        """L_G."""
+        """L_G, in the form that `loss` names."""
         fake = self.fake(nets, batch)
         ahead = unroll(nets["D"], batch.real, fake, self.unrolled_steps, self.unrolled_rate)
-        f = cross_entropy(*scores(nets["D"], ahead, batch.real, fake))
-        return {"loss G": -f, "f ahead": f.detach()}
+        real_score, fake_score = scores(nets["D"], ahead, batch.real, fake)
+        f = cross_entropy(real_score, fake_score)
+        loss = -f if self.loss == "minimax" else softplus(-fake_score).mean()
+        return {"loss G": loss, "f ahead": f.detach()}

@@ -143,3 +143,17 @@ def test_the_discriminators_own_weights_stay() -> None:
     before = {name: value.clone() for name, value in models["D"].named_parameters()}
     generators_loss(models, 5)
     assert all(torch.equal(value, before[name]) for name, value in models["D"].named_parameters())
+
+
+def test_the_nonsaturating_loss_is_of_the_discriminator_ahead() -> None:
+    models = nets()
+    latents = torch.randn(4, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    options = {"latent": 3, "unrolled_steps": 3, "unrolled_rate": 0.5, "loss": "nonsaturating"}
+    recipe, drawn = make_recipe("unrolled", options), batch()
+    fake = drawn.once("fake", lambda: recipe.generate(models, latents, drawn.labels))
+    found = recipe.turns()[1].loss(models, drawn)
+    ahead = unroll(models["D"], drawn.real, fake, 3, 0.5)
+    scored = torch.func.functional_call(models["D"], ahead, (fake,))
+    torch.testing.assert_close(found["loss G"], -torch.sigmoid(scored).log().mean())
+    minimax = generators_loss(models, 3)
+    torch.testing.assert_close(found["f ahead"], -minimax.detach())  # what is logged is the same game
