@@ -8,9 +8,13 @@ import numpy as np
 
 from ganeval.errors import GanevalError
 from ganeval.kernels import mmd2, polynomial
+from ganeval.linalg import shuffled
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
+
+_TARGET = "interval of the population value, U-statistic variance"
+_MOST = 4000
 
 
 @metric(
@@ -38,8 +42,8 @@ def kid(
 
     With `subsets=0` every pair of samples counts once (the U-statistic) and the interval comes from its own variance.
     With `subsets=100` it is the mean over random subsets that most papers report; draws repeat across subsets, so their
-    spread is not a standard error, and none is given. `shrink` cuts subsets to the smaller set where it has fewer
-    samples, which changes the spread but not the expectation.
+    spread is not a standard error: the interval's is that of every pair. `shrink` cuts subsets to the smaller set where
+    it has fewer samples, which changes the spread but not the expectation.
 
     Trust: at any counts, small ones included: it has no bias, and an interval.
 
@@ -59,7 +63,7 @@ def kid(
     fake.require(2, "kid")
     if not subsets:
         found = mmd2(real.rows, fake.rows, polynomial(degree))
-        return normal_interval(found.value, found.error, "interval of the population value, U-statistic variance")
+        return normal_interval(found.value, found.error, _TARGET)
     least = min(real.count, fake.count)
     if shrink:
         subset_size = min(subset_size, least)
@@ -76,4 +80,12 @@ def kid(
         y = real.rows[rng.choice(real.count, subset_size, replace=False)]
         values.append(mmd2(x, y, polynomial(degree)).value)
     spread = f"subset standard deviation {np.std(values):.3g}"
-    return Estimate(float(np.mean(values)), method=f"mean over {subsets} subsets of {subset_size}, {spread}")
+    method = f"{_TARGET}; mean over {subsets} subsets of {subset_size}, {spread}"
+    return normal_interval(float(np.mean(values)), _error(real, fake, degree), method)
+
+
+def _error(real: Features, fake: Features, degree: int) -> float:
+    """Standard error of the estimate from every pair, seen on at most `_MOST` rows of each set and scaled."""
+    rows = [shuffled(each.rows, np.random.default_rng(0))[:_MOST] for each in (real, fake)]
+    kept = max(len(part) / each.count for part, each in zip(rows, (real, fake), strict=True))
+    return mmd2(rows[0], rows[1], polynomial(degree)).error * math.sqrt(kept)

@@ -212,5 +212,5 @@ def test_constant_features_of_equal_sets_are_perfect_not_zero() -> None:
 
 def test_authpct_is_zero_for_copies_and_half_for_new_samples() -> None:
     train = normal(2000, 8, 0)
-    assert authpct(features(train), features(train[500:1500].clone())) == 0
-    assert authpct(features(train), features(normal(2000, 8, 1))) == pytest.approx(57, abs=6)
+    assert authpct(features(train), features(train[500:1500].clone())).value == 0
+    assert authpct(features(train), features(normal(2000, 8, 1))).value == pytest.approx(57, abs=6)
