@@ -67,11 +67,11 @@ class Blocks:
         return torch.cat(flat, 1)
 
 
-class _Listening(TorchDispatchMode):
+class _Listening(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches the operators that run, whoever calls them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.maps: list[Tensor] = []
         self.convolved = False
 
@@ -92,5 +92,5 @@ def pooled(maps: Tensor) -> Tensor:
     Cells are equal where the size divides, and overlap by a row or column where it does not.
     """
     size = tuple(min(PLACES, side) for side in maps.shape[2:])
-    found: Tensor = adaptive_max_pool2d(maps.detach().float(), size)  # type: ignore[arg-type]
+    found: Tensor = adaptive_max_pool2d(maps.detach().float(), size)
     return found.cpu().clone()

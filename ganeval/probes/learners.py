@@ -24,18 +24,27 @@ On = Literal["validation", "test"]
 
 
 class Learner(Protocol):
-    """One row of the table.
+    """One row of the table."""
 
-    Attributes:
-        grid: settings to choose from on validation images; a single one is not chosen.
-        most_repeats: draws that it is worth, where learning takes long.
-    """
+    @property
+    def name(self) -> str:
+        """For people."""
 
-    name: str
-    setting: str
-    grid: tuple[float, ...]
-    width: int | None
-    most_repeats: int | None
+    @property
+    def setting(self) -> str:
+        """What is chosen, `C`; empty where nothing is."""
+
+    @property
+    def grid(self) -> tuple[float, ...]:
+        """Settings to choose from on validation images; a single one is not chosen."""
+
+    @property
+    def width(self) -> int | None:
+        """Features per image, where there are features."""
+
+    @property
+    def most_repeats(self) -> int | None:
+        """Draws that it is worth, where learning takes long."""
 
     def guesses(self, learnt: Places, on: On, settings: Sequence[float], seed: int) -> list[Tensor]:
         """Learn from the training images at `learnt`; the classes found on the others, int64 (n,), per setting."""

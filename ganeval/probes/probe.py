@@ -105,13 +105,13 @@ class _Run:
         """Table, layers, curves and picture."""
         job, names = self.job, self._feature_sets()
         svms = {name: self._svm(name) for name in names}
-        learners: list[tuple[str, Learner]] = [*svms.items(), *self._others()]
+        learners: dict[str, Learner] = {**svms, **dict(self._others())}
         first = next(iter(svms.values()))
         layers = self._layers(first)
         curved = {name: svm for name, svm in svms.items() if name in CURVED or name == names[0]}
         points = [labels for labels in job.curve if labels != job.labels]
         self.total = len(learners) + len(layers) + len(curved) * len(points)
-        outcomes = {name: self._measured(name, learner, job.labels, job.repeats) for name, learner in learners}
+        outcomes = {name: self._measured(name, learner, job.labels, job.repeats) for name, learner in learners.items()}
         alone = [
             self._measured(svm.name, svm, job.labels, min(job.repeats, _LAYER_DRAWS), choosing=3) for svm in layers
         ]
@@ -161,8 +161,8 @@ class _Run:
                 made.append(self._features(name))
             return made[0](images)
 
-        halves = [self._stored(name, part, rows) for part in ("train", "test")]
-        return SVM(self._title(name), self.task, *halves, self.job.device)
+        train, test = self._stored(name, "train", rows), self._stored(name, "test", rows)
+        return SVM(self._title(name), self.task, train, test, self.job.device)
 
     def _stored(self, name: str, part: Literal["train", "test"], rows: Features) -> Tensor:
         split = self.task.train if part == "train" else self.task.test

@@ -58,10 +58,10 @@ def _summed(outcome: Outcome) -> dict[str, Any]:
 def rows(probed: Probed) -> list[tuple[str, ...]]:
     """The table's cells, best accuracy first, cited numbers last."""
     ordered = sorted(probed.outcomes, key=lambda one: -one.accuracy)
-    measured = [
+    measured: list[tuple[str, ...]] = [
         (one.name, "–" if one.width is None else f"{one.width:,}", _setting(one), *_percent(one)) for one in ordered
     ]
-    others = [
+    others: list[tuple[str, ...]] = [
         (f"cited: {one.name}", "–", "–", f"{100 * one.accuracy:.1f}", f"{100 - 100 * one.accuracy:.2f}")
         for one in cited(probed.job.task.name, probed.job.labels)
     ]
@@ -92,7 +92,7 @@ def markdown(probed: Probed, command: str) -> str:
         escape(protocol_words(probed)),
         _table(HEADER, rows(probed)),
     ]
-    if any(row[0].startswith("cited") for row in rows(probed)):
+    if cited(probed.job.task.name, probed.job.labels):
         parts.append(f"Cited numbers are not measured here: {SOURCE}; other features, other images.")
     if probed.layers:
         layers = [(one.name, f"{one.width:,}", _setting(one), *_percent(one)) for one in probed.layers]
@@ -128,6 +128,7 @@ def html(probed: Probed, command: str) -> str:
         first=probed.outcomes[0].name,
         by_class=_by_class(probed),
         figures=[(title, caption, _data(figure)) for title, caption, figure in figures],
+        cited=bool(cited(probed.job.task.name, probed.job.labels)),
         source=SOURCE,
         command=command,
         version=__version__,
@@ -174,6 +175,9 @@ def _curves(probed: Probed) -> Figure:
         axes.plot(x, y, marker="o", label=name)
         axes.fill_between(x, y - spread, y + spread, alpha=0.2)
     axes.set(xscale="log", xlabel="labels per class", ylabel="accuracy, %")
+    counts = sorted({one.labels or most for curve in probed.curves.values() for one in curve})
+    axes.set_xticks(counts, [f"{count:g}" for count in counts])
+    axes.minorticks_off()
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -13,6 +13,7 @@ from torch.nn import Module
 from torch.nn.functional import pad
 
 from ganeval.errors import GanevalError
+from ganeval.extractors.weights import sha256_of_tensors
 from ganeval.images.callables import import_callable
 
 
@@ -26,7 +27,7 @@ class Subject:
         prepare: uint8 (N, C, S, S) => float as the network was trained on.
         encode: prepared images => latents (N, ...), where the run has an encoder.
         size: height and width of the images without the network's margin; None to take them as they are.
-        fingerprint: of weights; what cannot be known is named.
+        fingerprint: of the weights, and of the recipe or the name of the user's network.
     """
 
     name: str
@@ -78,7 +79,7 @@ def _own(text: str, device: torch.device) -> Subject:
     found = import_callable(text)
     if not isinstance(found, Module):
         raise GanevalError(f"{text} is {type(found).__name__}, expected a torch.nn.Module")
-    network = found.eval().to(device)
+    network = copy.deepcopy(found).eval().to(device)  # whose batch statistics may be replaced
     return Subject(
         name=text,
         network=network,
@@ -87,7 +88,7 @@ def _own(text: str, device: torch.device) -> Subject:
         encode=None,
         size=None,
         channels=3,
-        fingerprint=f"callable:{text}",
+        fingerprint=f"callable:{text}:{sha256_of_tensors(network.state_dict())}",
     )
 
 

@@ -145,7 +145,7 @@ def _parted(source: ImageSource, pixels: npt.NDArray[np.uint8], seed: int) -> tu
 
 
 def _by_folder(source: EncodedSource, pixels: npt.NDArray[np.uint8]) -> tuple[Split, Split, tuple[str, ...]]:
-    folders = [source.files[place].split("/")[:-1] for place in source._positions]
+    folders = [source.files[place].split("/")[:-1] for place in source._positions.tolist()]
     depth = next(at for at, part in enumerate(folders[0]) if part in ("train", "test"))
     if any(len(folder) < depth + 2 for folder in folders):
         raise GanevalError(f"{source.name}: train and test need a folder for each class inside them")

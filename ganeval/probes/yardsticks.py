@@ -59,7 +59,7 @@ class PatchDictionary:
         squares = white.square().sum(2, keepdim=True) + self.centroids.square().sum(1) - 2 * white @ self.centroids.T
         distances = squares.clamp(min=0).sqrt()
         # the triangle: how much nearer than on average
-        near = (distances.mean(2, keepdim=True) - distances).clamp(min=0).unflatten(1, (side, side))
+        near = (distances.mean(2, keepdim=True) - distances).clamp(min=0).view(len(images), side, side, -1)
         half = side // 2
         quadrants = [near[:, rows, columns].sum((1, 2)) for rows in _halves(half) for columns in _halves(half)]
         return (torch.cat(quadrants, 1) - self.offset) / self.scale

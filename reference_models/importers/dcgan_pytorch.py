@@ -133,7 +133,7 @@ def _which(state: Mapping[str, Tensor], path: Path) -> str:
 
 
 def _sizes(found: Mapping[str, Mapping[str, Tensor]]) -> dict[str, int]:
-    sizes = {}
+    sizes: dict[str, int] = {}
     if "D" in found:
         sizes |= {"filters_d": found["D"][_FIRST].shape[0], "channels": found["D"][_FIRST].shape[1]}
     if "G" in found:
