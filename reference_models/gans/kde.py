@@ -22,7 +22,6 @@ https://arxiv.org/abs/1511.01844, show how little this says of the quality of sa
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 
@@ -32,15 +31,13 @@ from torch import Tensor, nn
 from torch.nn import ModuleDict
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import squared_distances
 from reference_models.components import PrincipalComponents
+from reference_models.parzen import best_bandwidth, log_likelihood
 from reference_models.recipe import Batches, DataSpec, Fitted
 from reference_models.rows import own_draws, row_width, seed_latents, to_images, to_rows
 
 HELD_OUT = 1000
 """Images, at most, that choose the bandwidth, and as many again that are used for nothing but the log."""
-ROUNDS, STILL = 200, 1e-4
-"""Rounds of expectation maximisation, at most, and the relative change of s below which a round was the last."""
 
 
 class Windows(nn.Module):
@@ -77,23 +74,6 @@ class Windows(nn.Module):
         return self.components.coordinates(images) if self.components else to_rows(images, self.spec)
 
 
-def log_likelihood(distances: Tensor, bandwidth: float, width: int) -> Tensor:
-    """log p of rows whose squared distances to all centres are (N, M), in `width` dimensions: nats (N,)."""
-    constant = math.log(distances.shape[1]) + width / 2 * math.log(2 * math.pi * bandwidth**2)
-    return (distances / (-2 * bandwidth**2)).logsumexp(1) - constant
-
-
-def best_bandwidth(distances: Tensor, width: int) -> float:
-    """The s under which rows with these squared distances to the centres, (N, M), are most likely."""
-    variance = float(distances.amin(1).mean()) / width + 1e-8
-    for _ in range(ROUNDS):
-        shares = (distances / (-2 * variance)).softmax(1)
-        before, variance = variance, float((shares * distances).sum(1).mean()) / width + 1e-8
-        if abs(variance / before - 1) < STILL:
-            break
-    return math.sqrt(variance)
-
-
 @dataclass(frozen=True)
 class KDE(Fitted):
     """As many windows as the 2014 paper put around samples."""
@@ -123,17 +103,12 @@ class KDE(Fitted):
         centres = centres[: self.kernels]
         net.centres[: len(centres)] = centres
         net.count.fill_(len(centres))
-        width = rows.shape[1]
-        bandwidth = best_bandwidth(_distances(chosen, centres), width)
+        bandwidth = best_bandwidth(chosen, centres)
         net.bandwidth.fill_(bandwidth)
         # in [0, 1] all lengths are half of those in [-1, 1]
-        likelihood = log_likelihood(_distances(tested, centres) / 4, bandwidth / 2, width).mean()
+        likelihood = log_likelihood(tested / 2, centres / 2, bandwidth / 2).mean()
         return {**found, "bandwidth": bandwidth / 2, "log-likelihood": float(likelihood)}
 
     def latents(self, n: int, rng: torch.Generator) -> Tensor:
         """What a sample's draws are seeded by, int64 (n, 1)."""
         return seed_latents(n, rng)
-
-
-def _distances(rows: Tensor, centres: Tensor) -> Tensor:
-    return torch.cat([block for _, block in squared_distances(rows, centres)])

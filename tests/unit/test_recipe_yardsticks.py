@@ -23,9 +23,10 @@ from reference_models.feed import TrainingImages
 from reference_models.fitting import fit
 from reference_models.gans.gaussian import Gaussian
 from reference_models.gans.histogram import Histogram, Histograms
-from reference_models.gans.kde import KDE, Windows, best_bandwidth, log_likelihood
+from reference_models.gans.kde import KDE, Windows
 from reference_models.gans.mixture import Clusters, Mixture
 from reference_models.gans.pca import PCA
+from reference_models.parzen import best_bandwidth, log_likelihood
 from reference_models.recipe import DataSpec, Fitted
 from reference_models.rows import to_rows
 
@@ -137,18 +138,17 @@ def test_histogram_entropy_and_shares_by_hand() -> None:
 def test_kernel_densities_are_scikit_learns(bandwidth: float) -> None:
     rows, centres = torch.randn(40, 6, generator=rng()), torch.randn(30, 6, generator=rng()) / 2
     theirs = KernelDensity(bandwidth=bandwidth).fit(centres.double().numpy()).score_samples(rows.double().numpy())
-    ours = log_likelihood(torch.cdist(rows.double(), centres.double()).square(), bandwidth, 6)
+    ours = log_likelihood(rows, centres, bandwidth)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
 def test_the_bandwidth_is_the_most_likely_one() -> None:
     rows, centres = torch.randn(40, 6, generator=rng()).double(), torch.randn(50, 6, generator=rng()).double() + 0.2
-    distances = torch.cdist(rows, centres).square()
-    found = best_bandwidth(distances, 6)
+    found = best_bandwidth(rows, centres)
     grid = np.geomspace(0.05, 5, 400)
-    likelihoods = [float(log_likelihood(distances, s, 6).mean()) for s in grid]
+    likelihoods = [float(log_likelihood(rows, centres, s).mean()) for s in grid]
     assert found == pytest.approx(grid[int(np.argmax(likelihoods))], rel=0.03)
-    assert float(log_likelihood(distances, found, 6).mean()) >= max(likelihoods) - 1e-5
+    assert float(log_likelihood(rows, centres, found).mean()) >= max(likelihoods) - 1e-5
 
 
 @pytest.mark.parametrize("space", ["pixels", "pca"])
