@@ -110,10 +110,11 @@ class StyleGAN(Recipe):
         "capacity": 384,
         "widest": 64,
         "latent": 64,
-        "mapping_layers": 4,
-        "stable_images": 2_500,
-        "fade_images": 2_500,
-        "gamma": 1.0,
+        "mapping_layers": 2,
+        "mixing": 0.5,
+        "stable_images": 2_000,
+        "fade_images": 1_500,
+        "gamma": 0.3,
         "learning_rate": 2e-3,
     }
 
