@@ -26,7 +26,7 @@ from reference_models.feed import TrainingImages
 from reference_models.preparing import training_images
 
 MAIN = "fd"
-MEMORISATION = ("authpct", "ct")
+MEMORISATION = ("authpct", "nearest_training")
 CONDITIONAL = ("label_consistency",)
 COLUMNS, ROWS = 10, 4
 """Of a grid of samples: a column for each class of Fashion-MNIST."""
@@ -108,11 +108,6 @@ class Bench:
             job = Job(places["fake"], places["real"], name=name, cached=False, **asked)
             return score(job, networks=self._networks).card
 
-    @property
-    def _cells(self) -> int:
-        """Cells of the training set for `ct`: its usual ten, or fewer where few images are scored."""
-        return max(1, min(10, self.sets.count // 100))
-
     def _job(
         self, place: Path | str, name: str, metrics: tuple[str, ...], count: int, *, memorisation: bool = True
     ) -> Job:
@@ -121,10 +116,8 @@ class Bench:
             str(place),
             sets.reference,
             train=sets.train if memorisation else None,
-            heldout=sets.unseen if memorisation else None,
             name=name,
             metrics=metrics,
-            options={"ct.cells": self._cells} if memorisation else {},
             num_samples=count,
             reference_samples=len(self.settings.open(sets.reference)),
             seed=self.settings.seed,

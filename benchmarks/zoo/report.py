@@ -120,8 +120,8 @@ def _notes(settings: Settings) -> tuple[str, ...]:
         "padded to 32x32 for training and cut back before they are scored.",
         f"{settings.minutes:g} minutes of training for each model on the machine named under Environment, one at a "
         "time; scoring and loading do not count. Every score is of the same number of samples, drawn by one seed.",
-        "authpct and ct look for copies of training images; the copy of training images shows what copies score. ct "
-        "compares with test images.",
+        "authpct and nearest_training look for copies among all training images; the copy of training images shows "
+        "what copies score.",
         "Mode collapse on 25 Gaussians has a report of its own: python benchmarks/modes.py writes reports/modes.",
     )
 
