@@ -138,8 +138,8 @@ class CycleGAN(Translator):
         "patch_layers": 2,
         "identity_weight": 0.0,
         "learning_rate": 4e-4,
-        "steady_images": 16_000,
-        "falling_images": 16_000,
+        "steady_images": 8_000,
+        "falling_images": 8_000,
     }
 
     batch_size: int = 1
