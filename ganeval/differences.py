@@ -15,13 +15,12 @@ from ganeval.compare import Cell, Comparison, Pairwise, Row
 from ganeval.scorecard import Score, Scorecard
 from ganeval.significance import (
     Difference,
-    Interval,
     Pieces,
     between_seeds,
     holm,
+    interval_of,
     letters,
     paired,
-    stated_level,
     unpaired,
 )
 
@@ -78,25 +77,19 @@ def _contestants(comparison: Comparison, index: int) -> list[tuple[Row, Cell]]:
 
 def _difference(a: tuple[Row, Cell], b: tuple[Row, Cell], key: str, level: float, pieces: Found) -> Difference | None:
     x, y = a[1].score, b[1].score
-    if "seeds" in x.details or "seeds" in y.details:
-        both = "seeds" in x.details and "seeds" in y.details
-        return between_seeds(x.details["seeds"], y.details["seeds"], level=level) if both else None
+    if "of_runs" in x.details or "of_runs" in y.details:
+        both = "of_runs" in x.details and "of_runs" in y.details
+        return between_seeds(x.details["of_runs"], y.details["of_runs"], level=level) if both else None
     count = x.counts.get("fake")
     left, right = pieces.get((a[0].name, key)), pieces.get((b[0].name, key))
     if left is not None and right is not None:
         found = paired(left, right, level=level, count=count)
         groups = len(left.parts["groups"])
         return replace(found, method=f"paired t-test on {groups} jackknife groups")
-    intervals = _interval(x), _interval(y)
+    intervals = interval_of(x), interval_of(y)
     if intervals[0] is None or intervals[1] is None:
         return None
     return unpaired(intervals[0], intervals[1], level=level, count=count)
-
-
-def _interval(score: Score) -> Interval | None:
-    if score.low is None or score.high is None:
-        return None
-    return Interval.of(score.value, score.low, score.high, stated_level(score.method))
 
 
 def _letters(comparison: Comparison, index: int, differences: Sequence[Pairwise], alpha: float) -> dict[str, str]:

@@ -18,7 +18,7 @@ from scipy.special import ndtri
 from ganeval.compare import compare
 from ganeval.errors import GanevalError, unknown
 from ganeval.scorecard import Score, Scorecard
-from ganeval.significance import Difference, Interval, holm, samples_needed, stated_level, unpaired
+from ganeval.significance import Difference, Interval, holm, interval_of, samples_needed, unpaired
 
 Status: TypeAlias = Literal["pass", "fail", "undecided"]
 Undecided: TypeAlias = Literal["report", "pass", "fail"]
@@ -250,18 +250,12 @@ def _missing(card: Scorecard, text: str, name: str) -> Check:
     return Check(text, metric, "fail", why=f"{card.name} has no {metric}{on}" + (f": {reason}" if reason else ""))
 
 
-def _interval(score: Score) -> Interval | None:
-    if score.low is None or score.high is None or not math.isfinite(score.value):
-        return None
-    return Interval.of(score.value, score.low, score.high, stated_level(score.method))
-
-
 def _required(card: Scorecard, asked: Requirement, level: float) -> Check:
     score, text = _find(card, asked.metric), str(asked)
     if score is None:
         return _missing(card, text, asked.metric)
     check = Check(text, score.metric, "fail", score, count=score.counts.get("fake"))
-    holds, interval = _HOLDS[asked.operator], _interval(score)
+    holds, interval = _HOLDS[asked.operator], interval_of(score)
     if math.isnan(score.value):
         return replace(check, why="the value is not a number")
     if interval is None:
@@ -313,7 +307,7 @@ def _against(card: Scorecard, baseline: Scorecard, name: str, margin: Margin, le
         return replace(check, status="fail", why="the value is not a number")
     if card.fake.fingerprint == baseline.fake.fingerprint and ours.value == theirs.value:
         return replace(check, status="pass", worse=0.0, why="these are the same images with the same score")
-    x, y = _interval(ours), _interval(theirs)
+    x, y = interval_of(ours), interval_of(theirs)
     if x is None or y is None:
         return replace(
             check, why="no interval is known: a difference of two values without their noise decides nothing"

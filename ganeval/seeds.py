@@ -9,7 +9,7 @@ from pathlib import Path
 from ganeval.compare import compare
 from ganeval.protocol import fingerprint
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard
-from ganeval.significance import mean_of_seeds
+from ganeval.uncertainty import Estimate, between_runs
 
 _SEED = re.compile(r"seed[-_ ]?\d+", re.IGNORECASE)
 
@@ -48,7 +48,7 @@ def _only(place: Path, paths: Sequence[Path]) -> Path:
 
 
 def merge(cards: Sequence[Scorecard], name: str, *, level: float = 0.95) -> Scorecard:
-    """One card of the means over runs, for the scores that all have; `details["seeds"]` holds the runs' own values.
+    """One card of the means over runs, for the scores that all have; `details["of_runs"]` holds the runs' own values.
 
     Raises:
         GanevalError: fewer than two cards, or cards that cannot be compared.
@@ -68,13 +68,15 @@ def merge(cards: Sequence[Scorecard], name: str, *, level: float = 0.95) -> Scor
 
 
 def _mean(scores: Sequence[Score], level: float) -> Score:
-    estimate = mean_of_seeds([score.value for score in scores], level=level)
+    runs = [Estimate(score.value, score.low, score.high, score.method, level=score.level) for score in scores]
+    estimate = between_runs(runs, level)
     return scores[0].model_copy(
         update={
             "value": estimate.value,
             "low": estimate.low,
             "high": estimate.high,
             "method": estimate.method,
-            "details": dict(estimate.details),
+            "details": {**estimate.details, "of_runs": [score.value for score in scores]},
+            "level": estimate.level,
         }
     )

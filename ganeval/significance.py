@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit  # scipy.stats takes secon
 from ganeval.errors import GanevalError
 
 if TYPE_CHECKING:
-    from ganeval.uncertainty import Estimate
+    from ganeval.scorecard import Score
 
 POWER = 0.8
 """The chance of settling a difference with the sample size that is called needed, if the values stay where they are."""
@@ -98,6 +98,18 @@ def stated_level(method: str) -> float:
     found = re.match(r"(\d+(?:\.\d+)?) ?%", method)
     level = float(found[1]) / 100 if found else 0.95
     return level if 0 < level < 1 else 0.95
+
+
+def interval_of(score: Score) -> Interval | None:
+    """The interval of a score around its bias-corrected value where it has one; None where no interval is known.
+
+    Its level is the score's own, or on cards of older versions what the method says.
+    """
+    if score.low is None or score.high is None or not math.isfinite(score.value):
+        return None
+    value = float(score.details.get("bias_corrected", score.value))
+    level = stated_level(score.method) if score.level is None else score.level
+    return Interval.of(value, score.low, score.high, level)
 
 
 def samples_needed(count: int, distance: float, error: float, quantile: float, *, power: float = POWER) -> int | None:
@@ -213,27 +225,6 @@ def _with_effect(found: Difference, level: float, count: int | None) -> Differen
     return Difference(
         found.value, found.low, found.high, found.error, found.p, found.method, effect=effect, needed=needed
     )
-
-
-def mean_of_seeds(values: Sequence[float], *, level: float = 0.95) -> Estimate:
-    """The mean over training runs of one recipe, and Student's interval of what a further mean would centre on.
-
-    Each value already carries the noise of its own finite samples, so both sources are in the spread.
-
-    Raises:
-        GanevalError: fewer than two runs.
-
-    >>> mean_of_seeds([1.0, 2.0, 3.0]).high  # 2 + 4.303 / sqrt(3)
-    4.484...
-    """
-    from ganeval.uncertainty import Estimate
-
-    _require_runs(values)
-    numbers = np.asarray(values, np.float64)
-    mean = float(numbers.mean())
-    reach = float(stdtrit(len(numbers) - 1, (1 + level) / 2)) * float(numbers.std(ddof=1)) / math.sqrt(len(numbers))
-    method = f"{level:.0%} t-interval of the mean over {len(numbers)} training runs"
-    return Estimate(mean, mean - reach, mean + reach, method, {"seeds": [float(x) for x in numbers]})
 
 
 def _require_runs(values: Sequence[float]) -> None:

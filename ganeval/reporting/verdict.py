@@ -59,7 +59,8 @@ def _compared(check: Check) -> str:
         return f"{bound}, {margin} worse allowed"
     if check.status == "fail":
         return f"worse by {low} at least, {margin} allowed (p = {check.p:.2g})"
-    return f"worse by {worse}, from {low} to {high}, {margin} allowed"
+    corrected = f" (p = {check.p:.2g} by Holm)" if numbers[0] > numbers[2] else ""
+    return f"worse by {worse}, from {low} to {high}, {margin} allowed{corrected}"
 
 
 def _settling(check: Check) -> str:

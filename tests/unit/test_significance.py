@@ -8,13 +8,14 @@ import pytest
 from scipy import stats
 
 from ganeval.errors import GanevalError
+from ganeval.scorecard import Score
 from ganeval.significance import (
     Interval,
     Pieces,
     between_seeds,
     holm,
+    interval_of,
     letters,
-    mean_of_seeds,
     paired,
     samples_needed,
     stated_level,
@@ -103,16 +104,6 @@ def test_the_level_is_read_from_the_method():
     assert [stated_level(m) for m in ("99.5% x", "95 % x", "x 90%")] == [0.995, 0.95, 0.95]
 
 
-def test_the_interval_between_seeds_is_students():
-    values = [3.0, 4.0, 8.0, 5.0]
-    found = mean_of_seeds(values, level=0.9)
-    expected = stats.t.interval(0.9, 3, loc=5.0, scale=stats.sem(values))
-    assert (found.low, found.high) == pytest.approx(expected)
-    assert found.details == {"seeds": values}
-    with pytest.raises(GanevalError, match="two or more"):
-        mean_of_seeds([1.0])
-
-
 def test_holm_keeps_the_order_and_is_bonferroni_for_the_smallest():
     p = [0.2, 0.001, 0.04, 0.04]
     adjusted = holm(p)
@@ -130,3 +121,15 @@ def test_letters_are_shared_exactly_by_those_not_told_apart(seed):
     for i, j in itertools.combinations(range(count), 2):
         assert bool(set(shown[i]) & set(shown[j])) == ((i, j) not in different), (shown, different)
     assert all(shown)
+
+
+def test_an_interval_around_a_bias_corrected_value_is_taken_around_that():
+    about = {"metric": "fd", "features": "net.pool", "value": 1.9, "low": 0.0, "high": 2.0, "method": "90% interval"}
+    assert interval_of(Score(**about, details={"bias_corrected": 0.8})) == Interval(0.8, 0.8, 1.2, 0.9)
+    assert interval_of(Score(**about, level=0.99)).level == 0.99
+    assert interval_of(Score(metric="fd", features="net.pool", value=1.0)) is None
+
+
+def test_one_training_run_says_nothing_of_the_next():
+    with pytest.raises(GanevalError, match="two or more"):
+        between_seeds([1.0], [1.0, 2.0])
