@@ -68,7 +68,8 @@ def _xlogy(a: Array, b: Array) -> float:
 
 def _js(a: Array, b: Array) -> float:
     p, q = _shares(a), _shares(b)
-    return (_xlogy(p, 2 * p / (p + q)) + _xlogy(q, 2 * q / (p + q))) / 2
+    both = np.maximum(p + q, np.finfo(np.float64).tiny)  # leaving out a bin's only sample empties it
+    return (_xlogy(p, 2 * p / both) + _xlogy(q, 2 * q / both)) / 2
 
 
 def _kl(a: Array, b: Array) -> float:
