@@ -15,7 +15,7 @@ from ganeval.uncertainty.halving import halving
     paper="Naeem et al. 2020, arXiv:2002.09797",
     family="neighbours",
     cost="(N + M) M D",
-    interval=halving(splits=16, most=2000),
+    interval=halving(splits=16, most=1000),
 )
 def coverage(real: Features, fake: Features, *, k: int = 5, strict: bool = False) -> float:
     """Share of real samples with at least one generated sample nearer than their k-th nearest real neighbour.

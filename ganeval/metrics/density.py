@@ -18,7 +18,7 @@ from ganeval.uncertainty.halving import halving
     laws=Laws(blind=frozenset({"occlusion"})),
     family="neighbours",
     cost="(N + M) M D",
-    interval=halving(splits=16, most=2000),
+    interval=halving(splits=16, most=1000),
 )
 def density(real: Features, fake: Features, *, k: int = 5, strict: bool = False) -> float:
     """Mean number of real k-nearest-neighbour balls around a generated sample, over k.

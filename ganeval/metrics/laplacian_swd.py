@@ -13,6 +13,7 @@ from ganeval.metrics.metric import Laws, metric
 from ganeval.slicing import unit_directions, wasserstein
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
+from ganeval.uncertainty.halving import halving
 
 _PIXELS = 7 * 7
 
@@ -33,6 +34,7 @@ def _as_patches(numbers: Tensor) -> Tensor:
     laws=Laws(sees=frozenset({"shift", "modes"}), rows=_as_patches),
     family="transport",
     cost="projections (P N log(P N) + P N D), P patches an image, per level",
+    interval=halving(most=100),
 )
 def laplacian_swd(real: Features, fake: Features, *, projections: int = 512, rng: np.random.Generator) -> Estimate:
     """1000 times the sliced W_1 between 7x7 patches of either set, mean over the levels of a Laplacian pyramid.

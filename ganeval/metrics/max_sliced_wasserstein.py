@@ -14,6 +14,7 @@ from ganeval.metrics.metric import Laws, metric
 from ganeval.slicing import plan, project, unit_directions, wasserstein
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
+from ganeval.uncertainty.halving import halving
 
 _STILL = 1e-4  # share of W_2^2 below which a step is none
 
@@ -26,6 +27,7 @@ _STILL = 1e-4  # share of W_2^2 below which a step is none
     laws=Laws(sees=frozenset({"shift", "modes"})),
     family="transport",
     cost="starts iterations (N D + N log N)",
+    interval=halving(most=250),
 )
 def max_sliced_wasserstein(
     real: Features, fake: Features, *, starts: int = 8, iterations: int = 30, rng: np.random.Generator

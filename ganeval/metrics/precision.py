@@ -16,7 +16,7 @@ from ganeval.uncertainty.halving import halving
     laws=Laws(blind=frozenset({"occlusion"})),
     family="neighbours",
     cost="(N + M) M D",
-    interval=halving(splits=16, most=2000),
+    interval=halving(splits=16, most=1000),
 )
 def precision(real: Features, fake: Features, *, k: int = 3, strict: bool = False) -> float:
     """Share of generated samples inside the real manifold: the union of balls around real samples.

@@ -16,7 +16,7 @@ from ganeval.uncertainty.halving import halving
     laws=Laws(blind=frozenset({"mixing"})),
     family="neighbours",
     cost="(N + M) N D",
-    interval=halving(splits=16, most=2000),
+    interval=halving(splits=16, most=1000),
 )
 def recall(real: Features, fake: Features, *, k: int = 3, strict: bool = False) -> float:
     """Share of real samples inside the generated manifold: the union of balls around generated samples.

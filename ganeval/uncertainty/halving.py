@@ -24,7 +24,7 @@ _LEAST = 8
 Again = Callable[[Mapping[str, Summary]], Estimate]
 
 
-def halving(*, splits: int = 10, most: int = 1000) -> Callable[[Estimate, dict[str, Summary], Again], Estimate]:
+def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[str, Summary], Again], Estimate]:
     """An interval of the value at these counts: what as many new samples would give on average.
 
     Both sets are halved at random `splits` times (Shao and Wu 1989: a delete-half jackknife, right for neighbours and
