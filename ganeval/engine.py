@@ -34,7 +34,7 @@ Watch: TypeAlias = Callable[[str, int, int], None]
 
 GIVEN = Tap("given", "rows")
 _SAVE_SECONDS = 60.0
-_METRICS_PER_WORKER, _MOST_WORKERS = 4, 4
+_METRICS_PER_WORKER, _MOST_WORKERS, _MANY_SAMPLES = 4, 4, 10_000
 
 
 class Source(Protocol):
@@ -120,7 +120,9 @@ def evaluate(
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
     found = _Found(summaries, sets)
-    answers = _answers(requests, partial(_attempt, found=found, run=run, seed=seed, strict=skipped is None))
+    samples = max((summary.count for made in summaries.values() for summary in made.values()), default=0)
+    attempt = partial(_attempt, found=found, run=run, seed=seed, strict=skipped is None)
+    answers = _answers(requests, attempt, samples)
     if skipped is not None:
         skipped |= {request.name: answer for request, answer in zip(requests, answers) if isinstance(answer, str)}
     return [answer for answer in answers if isinstance(answer, Result)], seconds
@@ -305,13 +307,18 @@ def _ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
         thread.join()
 
 
-def _answers(requests: Sequence[Request], attempt: Callable[[Request], Result | str]) -> list[Result | str]:
-    """Some metrics at a time where there are many, which share the threads: most have parts where only one works."""
+def _answers(
+    requests: Sequence[Request], attempt: Callable[[Request], Result | str], samples: int
+) -> list[Result | str]:
+    """Some metrics at a time where there are many, which share the threads: most have parts where only one works.
+
+    Sets of many samples keep all threads busy in every metric, one by one.
+    """
     from threadpoolctl import threadpool_limits
 
     threads = torch.get_num_threads()
     workers = max(1, min(threads, _MOST_WORKERS, len(requests) // _METRICS_PER_WORKER))
-    if workers == 1:
+    if workers == 1 or samples > _MANY_SAMPLES:
         return [attempt(request) for request in requests]
     share = threads // workers
     try:

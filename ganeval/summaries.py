@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar, Self
@@ -65,6 +66,7 @@ class Features(Summary):
     def __init__(self) -> None:
         self._rows: list[Tensor] = []
         self._radii: Tensor | None = None
+        self._measuring = threading.Lock()
         self.count = 0
 
     def update(self, rows: Tensor) -> None:
@@ -90,10 +92,10 @@ class Features(Summary):
     def radii(self, k: int) -> Tensor:
         """Distance from each row to its k-th nearest other row, float64 (N,). Kept, since several metrics ask."""
         self.require(k + 1, f"a distance to the {k}-th neighbour")
-        radii = self._radii
-        if radii is None or radii.shape[1] < k:
-            radii = self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
-        return radii[:, k - 1]
+        with self._measuring:  # or metrics that run at once would each compute them
+            if self._radii is None or self._radii.shape[1] < k:
+                self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
+            return self._radii[:, k - 1]
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"rows": self.rows} if self.count else {}
