@@ -7,7 +7,7 @@ from typing import Literal
 
 from ganeval.histograms import Binned, Correction, histogram_divergence
 from ganeval.kernel_ratios import kernel_ratios
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.ratios import estimated
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
@@ -18,6 +18,7 @@ from ganeval.uncertainty import Estimate
     range=(0, math.inf),
     optimum=0,
     paper="Nguyen, Wainwright, Jordan 2010, arXiv:0809.0853; Miller and Madow 1955",
+    laws=Laws(blind=frozenset({"salt_and_pepper"})),
     family="divergence",
     cost="N + grid",
 )
@@ -42,7 +43,8 @@ def kl_density(
 
     Trust: in one and two dimensions from some hundred samples on. Sharp edges are blurred by a bandwidth.
 
-    Blind to: all but the first principal components; and to copies.
+    Blind to: all but the first principal components; and to copies. Where densities hardly overlap there, it is too
+    noisy to order generators: more salt and pepper can lower it.
 
     Toy: sample size; one dimension
     """

@@ -123,6 +123,8 @@ def _polar(product: Tensor) -> tuple[Tensor, float]:
     """U V^T and the sum of s of the singular value decomposition U s V^T."""
     tall = product.shape[0] >= product.shape[1]
     matrix = product if tall else product.T
+    if not matrix.shape[1]:  # a side without any spread
+        return torch.zeros_like(product), 0.0
     squares, vectors = torch.linalg.eigh(matrix.T @ matrix)
     values = squares.clamp(min=0).sqrt()
     kept = values > _TINY * values[-1]

@@ -109,3 +109,10 @@ def test_runs_of_one_recipe_spread_more_than_their_samples() -> None:
     assert found.details["seeds"] == pytest.approx(1 - (0.2 / 1.959964) ** 2, rel=1e-5)
     low, high = bounds(found)
     assert high - low == pytest.approx(2 * 4.302653 / np.sqrt(3), rel=1e-5)
+
+
+def test_a_set_without_spread_has_a_frechet_interval_too() -> None:
+    constant = torch.zeros(40, 3)
+    sets = {"real": of(Moments, rows(40, 3, 0)), "fake": of(Moments, constant)}
+    low, high = bounds(score("fd", sets))
+    assert low <= 3 <= high  # the trace of the identity
