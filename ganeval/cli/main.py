@@ -11,7 +11,7 @@ import click
 
 _PLUMBING = {"main", "options"}
 _PYTHONS = {"list", "import"}
-_ORDER = ["demo", "train", "sample", "score", "compare", "gate", "list"]
+_ORDER = ["demo", "train", "sample", "score", "compare", "gate", "selfcheck", "list"]
 
 
 class Commands(click.Group):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from scipy import ndimage
 
 from ganeval.errors import GanevalError, unknown
@@ -90,8 +92,30 @@ def salt_and_pepper(images: Images, strength: float, rng: np.random.Generator) -
     return np.where((draws >= strength / 2) & (draws < strength), 255, peppered).astype(np.uint8)
 
 
+def jpeg(images: Images, strength: float, rng: np.random.Generator) -> Images:
+    """Compressed by JPEG of quality 95 - 94 `strength` and decoded again; 0 compresses nothing. Draws nothing."""
+    if strength == 0:
+        return images.copy()
+    return np.stack([_compressed(image, round(95 - 94 * strength)) for image in images])
+
+
+def _compressed(image: Images, quality: int) -> Images:
+    """One image (C, H, W), C = 1 or 3, as a decoder shows it."""
+    buffer = io.BytesIO()
+    Image.fromarray(image[0] if len(image) == 1 else image.transpose(1, 2, 0)).save(buffer, "JPEG", quality=quality)
+    decoded = np.asarray(Image.open(buffer))
+    return decoded[None] if decoded.ndim == 2 else decoded.transpose(2, 0, 1)
+
+
+def colour_shift(images: Images, strength: float, rng: np.random.Generator) -> Images:
+    """Red up by 128 `strength` and blue down by as much, or grey up; what leaves 0..255 is clipped. Draws nothing."""
+    direction = np.array([1.0] if images.shape[1] == 1 else [1.0, 0.0, -1.0])[:, None, None]
+    return np.asarray((images + 128 * strength * direction).round().clip(0, 255), dtype=np.uint8)
+
+
 CORRUPTIONS: Mapping[str, Corruption] = {
-    corruption.__name__: corruption for corruption in (noise, blur, occlusion, swirl, salt_and_pepper)
+    corruption.__name__: corruption
+    for corruption in (noise, blur, occlusion, swirl, salt_and_pepper, jpeg, colour_shift)
 }
 
 

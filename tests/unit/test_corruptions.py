@@ -36,7 +36,7 @@ def test_the_seed_decides_and_the_input_stays(name: str) -> None:
     assert once.shape == IMAGES.shape
     assert np.array_equal(once, again)
     assert np.array_equal(IMAGES, before)
-    if name != "blur":  # which draws nothing
+    if name not in ("blur", "jpeg", "colour_shift"):  # which draw nothing
         assert not np.array_equal(once, corrupt(name, IMAGES, 0.5, rng(2)))
 
 
@@ -87,6 +87,14 @@ def test_salt_and_pepper_in_equal_parts_on_whole_pixels() -> None:
     assert (spoilt == 0).mean() == pytest.approx(0.2, abs=0.01)
     assert (spoilt == 255).mean() == pytest.approx(0.2, abs=0.01)
     assert np.array_equal(spoilt[:, 0], spoilt[:, 2])
+
+
+def test_jpeg_keeps_grey_grey_and_the_shift_of_colours_is_as_stated() -> None:
+    grey = IMAGES[:, :1]
+    assert corrupt("jpeg", grey, 0.9, rng()).shape == grey.shape
+    middle = np.full((1, 3, 2, 2), 128, np.uint8)
+    assert corrupt("colour_shift", middle, 0.5, rng())[0, :, 0, 0].tolist() == [192, 128, 64]
+    assert corrupt("colour_shift", middle[:, :1], 0.5, rng())[0, 0, 0, 0] == 192
 
 
 def test_mixing_replaces_the_share_and_grows_by_steps() -> None:
