@@ -105,7 +105,7 @@ def _pooled(output: Tensor) -> Tensor:
     return values.flatten(2).mean(2).cpu() if values.ndim > 2 else values.clone().cpu()
 
 
-def _needed(network: Module) -> list[str]:
+def needed_arguments(network: Module) -> list[str]:
     """The arguments that the network cannot do without."""
     parameters = inspect.signature(network.forward).parameters.values()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -126,7 +126,7 @@ def load(setup: Setup) -> Discriminator:
     checkpoint = load_checkpoint(Path(setup.variant), setup.device)
     if "D" not in checkpoint.nets:
         raise GanevalError(f"{setup.variant} has no discriminator, only {', '.join(checkpoint.nets)}")
-    if len(needed := _needed(checkpoint.nets["D"])) > 1:
+    if len(needed := needed_arguments(checkpoint.nets["D"])) > 1:
         raise GanevalError(
             f"the discriminator of {setup.variant} judges {' and '.join(needed)} together, so it cannot be shown "
             "images alone: take a run whose discriminator sees images only, such as dcgan's"

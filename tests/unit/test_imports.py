@@ -97,6 +97,7 @@ ENTRY_POINTS = {
     "ganeval/images/redrawn.py": "reference_models.reconstruction",
     "ganeval/extractors/discriminator.py": "reference_models.checkpoint",
     "ganeval/probes/subject.py": "reference_models",
+    "ganeval/analysis": "reference_models",
 }
 
 

@@ -1,0 +1,122 @@
+"""`ganeval analyze`: a closer look at the game that a run played."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganeval.cli import options
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
+out_folder = click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for a report.")
+
+
+@click.group("analyze")
+def command() -> None:
+    """Look at the game between generator and discriminator."""
+
+
+@command.command("discriminator")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", required=True, metavar="IMAGES", help="Real images that the run has not learnt from.")
+@click.option("--steps", default=300, show_default=True, type=click.IntRange(min=0), help="Of training D further.")
+@click.option("--num-samples", default=4000, show_default=True, type=click.IntRange(min=20), help="Images at most.")
+@click.option("--average", is_flag=True, help="Judge the averaged generator, not the one that D played against.")
+@out_folder
+@as_json
+@options.seed
+@options.device
+@options.data_root
+def discriminator(out: Path | None, as_json: bool, device: str, **given: Any) -> None:
+    """What the discriminator of RUN knows: V(G, D) on held-out images, and how far D is from the best one, D*.
+
+    D* is a copy of D, trained further with G unchanged on one half of the images and measured on the other, so that
+    log 2 + V(G, D*) / 2 is at most the Jensen-Shannon divergence of data and generated images. RUN is a run folder or a
+    checkpoint of gan, dcgan or another recipe whose D gives the logit of an image being real; critics are refused.
+    Nothing of the run is changed.
+    """
+    from ganeval.analysis.discriminator import Job, analyse
+    from ganeval.analysis.discriminator_page import HEADER, page, record, rows, words
+    from ganeval.device import choose_device
+
+    with options.progress_bars() as watch:
+        judged = analyse(Job(device=choose_device(device), **given), lambda done, of: watch("D*", done, of))
+    if as_json:
+        click.echo(json.dumps(record(judged), indent=1))
+    else:
+        _show(HEADER, rows(judged), words(judged), judged.warnings)
+    if out is not None:
+        from ganeval.analysis.page import write
+
+        click.echo(f"report: {write(page(judged, shlex.join(['ganeval', *sys.argv[1:]])), out)}", err=as_json)
+
+
+@command.command("game")
+@click.option("--loss", type=click.Choice(["nonsaturating", "minimax"]), default="nonsaturating", show_default=True)
+@click.option("--steps", default=1000, show_default=True, type=click.IntRange(min=1), help="Of the generator.")
+@click.option("--discriminator-steps", default=5, show_default=True, type=click.IntRange(min=1), help="For each.")
+@click.option("--mean", default=3.0, show_default=True, help="Of the data.")
+@click.option("--deviation", default=1.0, show_default=True, help="Of the data.")
+@click.option("--shown", default="0,30,100,300", show_default=True, metavar="LIST", help="Steps drawn, and the last.")
+@click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=20), help="For the estimates.")
+@out_folder
+@as_json
+@options.seed
+def game(out: Path | None, as_json: bool, samples: int, shown: str, loss: Any, **given: Any) -> None:
+    """Play the textbook's GAN on a line: z uniform, x Gaussian, by the losses and turns of the recipe gan.
+
+    Draws densities, D, D* and z -> G(z) at some steps (--out), measures JS, KL, W1 and the accuracy of D along training
+    by integrals, sets estimates from samples beside them, and shows saturating against non-saturating gradients.
+    """
+    from ganeval.analysis.game import Game, play
+    from ganeval.analysis.game_page import HEADER, PULLS, page, pull_rows, record, rows
+    from ganeval.analysis.seen import seen
+    from ganeval.analysis.start import pulls
+
+    first = Game(loss=loss, snapshots=_steps(shown), **given)
+    second = replace(first, loss="minimax" if loss == "nonsaturating" else "nonsaturating")
+    with options.progress_bars() as watch:
+        games = [
+            play(each, lambda done, of, name=each.loss: watch(name, done, of), samples=samples)  # type: ignore[misc]
+            for each in (first, second)
+        ]
+    estimates = [seen(first, step, made) for step, made in games[0].samples.items()]
+    found = pulls(first)
+    if as_json:
+        click.echo(json.dumps(record(games, estimates, found), indent=1))
+    else:
+        _show(HEADER, rows(games[0], estimates), f"{loss}; KL(generated, data); by samples: from {samples:,} of each")
+        _show(PULLS, pull_rows(found), "At the start: D trained alone, and the gradient that either loss gives G")
+    if out is not None:
+        from ganeval.analysis.page import write
+
+        made = page(games, estimates, found, shlex.join(["ganeval", *sys.argv[1:]]))
+        click.echo(f"report: {write(made, out)}", err=as_json)
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    from ganeval.errors import GanevalError
+
+    if not all(part.isdecimal() for part in options.commas(text)):
+        raise GanevalError(f"--shown {text}: expected steps by commas, such as 0,100,300")
+    return tuple(int(part) for part in options.commas(text))
+
+
+def _show(header: Any, rows: Any, words: str, warnings: Any = ()) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header, box=None)
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console = Console()
+    console.print(table)
+    console.print(words, style="dim", highlight=False, markup=False)
+    for text in warnings:
+        click.secho(text, fg="yellow")
