@@ -127,7 +127,7 @@ def _game(snapshots: Sequence[Snapshot]) -> Figure:
         top.plot(snapshot.x, snapshot.best, color="0.55", linestyle="--", label="D*")
         top.set(title=f"step {snapshot.step:,}", xlim=(low, high), ylim=(0, 1.25))
         _arrows(below, snapshot, low, high)
-    panels[0, 0].legend(fontsize=8, loc="upper left")
+    panels[0, 0].legend(fontsize=8, loc="center right")
     panels[0, 0].set_ylabel("density; probability")
     return figure
 
@@ -179,7 +179,7 @@ def _training(games: Sequence[Played], estimates: Sequence[Seen]) -> Figure:
     panels[0, 1].set(title="KL(generated, data), nats", yscale="symlog")
     panels[1, 0].set(title="W1, in units of x", xlabel="step", ylim=(0, None))
     panels[1, 1].axhline(0.5, color="0.6", linewidth=1)
-    panels[1, 1].set(title="accuracy of D", xlabel="step", ylim=(0.45, 1.02))
+    panels[1, 1].set(title="accuracy of D", xlabel="step", ylim=(0, 1.02))
     for axes in panels.flat:
         axes.legend(fontsize=8)
     return figure
@@ -192,14 +192,15 @@ def _start(pulls: Sequence[Pull]) -> Figure:
     figure = Figure((9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     d = np.linspace(0, 1, 101)
-    left.plot(d, d, label=NAMES["minimax"])
-    left.plot(d, 1 - d, label=NAMES["nonsaturating"])
+    left.plot(d, d, color="C1", label=NAMES["minimax"])
+    left.plot(d, 1 - d, color="C0", label=NAMES["nonsaturating"])
     left.set(xlabel="D(G(z))", ylabel="|slope of G's loss in D's logit|")
     steps = [pull.steps for pull in pulls]
-    right.plot(steps, [pull.minimax for pull in pulls], "o-", label=NAMES["minimax"])
-    right.plot(steps, [pull.nonsaturating for pull in pulls], "o-", label=NAMES["nonsaturating"])
+    right.plot(steps, [pull.minimax for pull in pulls], "C1o-", label=NAMES["minimax"])
+    right.plot(steps, [pull.nonsaturating for pull in pulls], "C0o-", label=NAMES["nonsaturating"])
     right.set(yscale="log", xlabel="steps of D with G fixed", ylabel="|gradient of G's loss|")
     right.set_xscale("symlog", linthresh=10)
+    right.set_xlim(-1, None)
     for axes in (left, right):
         axes.legend()
     return figure
