@@ -25,8 +25,25 @@ def reading_lines(comparison: Comparison) -> list[str]:
     if any(cell and cell.score.low is not None for row in comparison.rows for cell in row.cells):
         unknown = len(comparison.rows) > 1 and not comparison.differences
         overlap = "; models whose intervals overlap may be equally good" if unknown else ""
-        lines.append(f"Brackets hold an interval{overlap}.")
+        lines.append(f"Brackets hold an interval{overlap}.{_beside(comparison)}")
     return lines + letter_lines(comparison)
+
+
+def _beside(comparison: Comparison) -> str:
+    """Which intervals need not hold the value they stand beside, and why; empty where all do."""
+    columns = enumerate(comparison.columns)
+    corrected = {
+        column.metric
+        for index, column in columns
+        for _, cell in comparison.cells(index)
+        if "bias_corrected" in cell.score.details
+    }
+    if not corrected:
+        return ""
+    return (
+        f" Those of {', '.join(sorted(corrected))} are for infinitely many images: without the bias of a limited "
+        "number, which the value beside them has."
+    )
 
 
 def method_lines(comparison: Comparison) -> list[str]:

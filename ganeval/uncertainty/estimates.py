@@ -118,7 +118,7 @@ def share_interval(hits: int, of: int, method: str, level: float | None = None) 
     z, share = quantile(level), hits / of
     middle = (share + z**2 / (2 * of)) / (1 + z**2 / of)
     reach = z * math.sqrt(share * (1 - share) / of + (z / (2 * of)) ** 2) / (1 + z**2 / of)
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
+    low, high = max(0.0, middle - reach) if hits else 0.0, min(1.0, middle + reach) if hits < of else 1.0
     return Estimate(share, low, high, f"{in_percent(level)} {method}", level=level)
 
 

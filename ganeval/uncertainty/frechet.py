@@ -58,7 +58,7 @@ def population_frechet(
     assert interval.level is not None
     method = (
         f"{in_percent(interval.level)} interval of the population value, which lies around the bias-corrected value "
-        f"{centre:.5g}, not around the value at these counts{given}; influence functions, bias by halves and quarters"
+        f"in `details`, not around the value at these counts{given}; influence functions, bias by halves and quarters"
     )
     told = method if found.method == POINT else f"{found.method}; {method}"
     details = {**found.details, "bias_corrected": centre, "standard_error": error}

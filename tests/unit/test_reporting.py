@@ -184,6 +184,13 @@ def test_an_interval_has_brackets_and_never_a_plus_minus(comparison):
 # --- tables in text ---------------------------------------------------------------------------------------------------
 
 
+def test_an_interval_that_need_not_hold_its_value_is_explained(comparison):
+    assert "infinitely many" not in markdown(comparison)
+    corrected = card("corrected", VALUES[0])
+    corrected.scores[0] = corrected.scores[0].model_copy(update={"details": {"bias_corrected": 500.0}})
+    assert "Those of fd are for infinitely many images" in markdown(compare([corrected]))
+
+
 def table_lines(text):
     return [re.split(r"(?<!\\)\|", line)[1:-1] for line in text.splitlines() if line.startswith("|")]
 

@@ -9,7 +9,7 @@ import torch
 from ganeval.metrics.metric import estimated, get
 from ganeval.row_sample import RowSample
 from ganeval.summaries import Features, GivenMoments, Moments, Summary
-from ganeval.uncertainty import Estimate, between_runs
+from ganeval.uncertainty import Estimate, between_runs, share_interval
 
 
 def rows(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
@@ -116,3 +116,8 @@ def test_a_set_without_spread_has_a_frechet_interval_too() -> None:
     sets = {"real": of(Moments, rows(40, 3, 0)), "fake": of(Moments, constant)}
     low, high = bounds(score("fd", sets))
     assert low <= 3 <= high  # the trace of the identity
+
+
+def test_the_interval_of_no_hits_starts_at_exactly_0_and_of_all_hits_ends_at_1() -> None:
+    assert bounds(share_interval(0, 2000, "example"))[0] == 0
+    assert bounds(share_interval(1999, 1999, "example"))[1] == 1
