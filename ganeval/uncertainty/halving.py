@@ -43,6 +43,8 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
         except GanevalError:
             return found  # half of the samples do not suffice for it
         error = _error(pairs) * math.sqrt(max(drawn[role].count / inputs[role].count for role in drawn))
+        if not error:
+            return found  # no half differs from another: that shows how coarse the metric is here, not how certain
         level = current_level()
         reach = float(student.ppf((1 + level) / 2, splits)) * error
         method = f"{in_percent(level)} interval of the value at these counts, from {splits} random halvings"

@@ -121,3 +121,9 @@ def test_a_set_without_spread_has_a_frechet_interval_too() -> None:
 def test_the_interval_of_no_hits_starts_at_exactly_0_and_of_all_hits_ends_at_1() -> None:
     assert bounds(share_interval(0, 2000, "example"))[0] == 0
     assert bounds(share_interval(1999, 1999, "example"))[1] == 1
+
+
+def test_halves_that_do_not_differ_give_no_interval() -> None:
+    far = {"real": of(Features, rows(60, 4, 0)), "fake": of(Features, rows(60, 4, 1) + 1000)}
+    found = score("recall", far)
+    assert (found.value, found.low, found.high) == (0.0, None, None)
