@@ -37,7 +37,7 @@ class GaussianMixture:
     @property
     def width(self) -> int:
         """D."""
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     def log_density(self, points: Array) -> Array:
         """Points (N, D), or (N,) on a line => (N,)."""
