@@ -16,6 +16,7 @@ from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
 
 _STILL = 1e-3  # of epsilon, the move of the potentials that ends the iterations
+_MOST_FLOOR = 0.25  # share of the value from which on the floor is warned of
 
 
 @metric(
@@ -70,7 +71,20 @@ def sinkhorn(
     found = normal_interval(
         float(f.mean() + g.mean()), error, f"interval of potentials, eps {eps:.4g}, {len(x)} samples"
     )
-    return bounded(Estimate(found.value, found.low, found.high, found.method, {"floor": floor}))
+    return bounded(
+        Estimate(found.value, found.low, found.high, found.method, {"floor": floor}),
+        warnings=_warnings(found.value, floor),
+    )
+
+
+def _warnings(value: float, floor: float) -> list[str]:
+    """Where the bias of few samples, which the floor shows, is no small part of the value."""
+    if floor <= _MOST_FLOOR * value:
+        return []
+    return [
+        f"two draws from the real set are {floor:.3g} apart: much of {value:.3g} is the bias of few samples in many "
+        "dimensions, which the interval does not hold; compare it with others at this count only"
+    ]
 
 
 def divergence_potentials(x: Tensor, y: Tensor, eps: float, iterations: int) -> tuple[Tensor, Tensor]:

@@ -148,3 +148,9 @@ def test_no_classifier_depends_on_the_global_state_or_moves_it() -> None:
     first = classifier_ratios(real, fake).real
     classifier_ratios(fake, real)  # the result that was kept is gone
     assert np.array_equal(classifier_ratios(real, fake).real, first)
+
+
+def test_sinkhorn_warns_where_its_bias_is_much_of_its_value() -> None:
+    many, one = pair("shift", 16), pair("shift", 1)
+    assert "bias of few samples" in computed("sinkhorn", *many.samples(200, 0)).details["warnings"][0]
+    assert "warnings" not in computed("sinkhorn", *one.samples(200, 0)).details
