@@ -42,7 +42,7 @@ def kl_classifier(
     where samples of p lie that q has next to none of.
 
     Blind to: differences that no classifier of this kind learns from so many samples; and to copies. Where supports
-    hardly overlap, it is too noisy to order generators: a share of another data set mixed in can lower it.
+    hardly overlap, it is too noisy to order generators: another data set mixed in can lower it.
 
     Toy: sample size; dropped modes; copies
     """

@@ -44,7 +44,7 @@ def kl_density(
     Trust: in one and two dimensions from some hundred samples on. Sharp edges are blurred by a bandwidth.
 
     Blind to: all but the first principal components; and to copies. Where densities hardly overlap there, it is too
-    noisy to order generators: more salt and pepper can lower it.
+    noisy to order generators: images spoilt by more salt and pepper can score lower.
 
     Toy: sample size; one dimension
     """
