@@ -75,10 +75,10 @@ def verdict(stack: nn.Sequential, features: int) -> nn.Sequential:
 
 
 def dcgan_initialise(module: nn.Module) -> None:
-    """For `net.apply`: weights from N(0, 0.02), batch norm's gains from N(1, 0.02), biases 0 (Radford et al. 2015)."""
+    """For `net.apply`: weights from N(0, 0.02), gains of norms from N(1, 0.02), biases 0 (Radford et al. 2015)."""
     if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
     else:
         return

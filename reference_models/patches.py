@@ -44,15 +44,3 @@ def patch_discriminator(inputs: int, spec: DataSpec, filters: int, layers: int) 
         maps += [nn.Conv2d(inputs, wide, 4, 2 if layer < halvings else 1, 1), *normed, nn.LeakyReLU(0.2, inplace=True)]
         inputs = wide
     return nn.Sequential(*maps, nn.Conv2d(inputs, 1, 4, 1, 1))
-
-
-def initialise(module: nn.Module) -> None:
-    """For `net.apply`: convolutions from N(0, 0.02), gains of norms from N(1, 0.02), biases 0 (Isola et al., 6.2)."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.InstanceNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-    else:
-        return
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)

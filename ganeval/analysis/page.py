@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ganeval import __version__
 from ganeval.files import replace_text, replacing
 from ganeval.reporting.markdown import escape
 
@@ -66,16 +65,9 @@ def write(page: Page, folder: Path) -> Path:
 
 def html(page: Page) -> str:
     """One page that loads nothing; all text is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from ganeval.reporting.page import environment
 
-    environment = Environment(
-        loader=PackageLoader("ganeval.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("analysis.html.j2").render(page=page, version=__version__)
+    return environment().get_template("analysis.html.j2").render(page=page)
 
 
 def markdown(page: Page) -> str:

@@ -37,6 +37,18 @@ _CALLING = (
 )
 
 
+def taken_choices(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Take what `score` and `selfcheck` both ask out of the arguments, by the names that jobs have for it."""
+    pop = arguments.pop
+    return {
+        "metrics": commas(pop("metrics")),
+        "features": commas(pop("features")),
+        "options": assignments(pop("settings")),
+        "weights": {name: Path(path) for name, path in assignments(pop("weights")).items()},
+        "cached": not pop("no_cache"),
+    }
+
+
 def calling(command: Command) -> Command:
     """Add the options that say how a generator from elsewhere is called; `taken_calling` reads them."""
     for option in reversed(_CALLING):

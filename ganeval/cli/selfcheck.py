@@ -54,15 +54,11 @@ def command(out: Path | None, as_json: bool, **arguments: Any) -> None:
     _show(found, page, as_json)
 
 
-def _job(metrics: str, features: str, settings: tuple[str, ...], weights: tuple[str, ...], **rest: Any) -> Any:
+def _job(**rest: Any) -> Any:
     from ganeval.selfcheck import Job
 
     return Job(
-        metrics=options.commas(metrics),
-        features=options.commas(features),
-        options=options.assignments(settings),
-        weights={name: Path(path) for name, path in options.assignments(weights).items()},
-        cached=not rest.pop("no_cache"),
+        **options.taken_choices(rest),
         **rest,
     )
 

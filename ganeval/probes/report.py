@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ganeval import __version__
 from ganeval.files import replace_text
 from ganeval.probes.cited import SOURCE, cited
 from ganeval.probes.probe import Probed
@@ -105,33 +104,29 @@ def markdown(probed: Probed, command: str) -> str:
 
 def html(probed: Probed, command: str) -> str:
     """One page that loads nothing."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from ganeval.reporting.page import environment
 
-    environment = Environment(
-        loader=PackageLoader("ganeval.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     figures = [
         ("Learning curves", "Bands are 1.96 standard deviations of the draws.", _curves(probed)),
         ("Each block alone", "The same SVM on one block's features.", _layers(probed)),
         ("What is confused", f"{probed.outcomes[0].name}: rows true, columns found, in percent.", _confused(probed)),
         ("The features", "Test images on the two main directions of their features, by class.", _scatter(probed)),
     ]
-    return environment.get_template("probe.html.j2").render(
-        title=f"Probe of {probed.job.subject.name}",
-        lead=protocol_words(probed),
-        header=HEADER,
-        rows=rows(probed),
-        first=probed.outcomes[0].name,
-        by_class=_by_class(probed),
-        figures=[(title, caption, _data(figure)) for title, caption, figure in figures],
-        cited=bool(cited(probed.job.task.name, probed.job.labels)),
-        source=SOURCE,
-        command=command,
-        version=__version__,
+    return (
+        environment()
+        .get_template("probe.html.j2")
+        .render(
+            title=f"Probe of {probed.job.subject.name}",
+            lead=protocol_words(probed),
+            header=HEADER,
+            rows=rows(probed),
+            first=probed.outcomes[0].name,
+            by_class=_by_class(probed),
+            figures=[(title, caption, _data(figure)) for title, caption, figure in figures],
+            cited=bool(cited(probed.job.task.name, probed.job.labels)),
+            source=SOURCE,
+            command=command,
+        )
     )
 
 

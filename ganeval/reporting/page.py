@@ -43,7 +43,7 @@ def html(report: Report) -> str:
     bars = [charts.bar_chart(comparison, index) for index in range(len(comparison.columns))]
     shown = [chart for chart in bars if len(chart.bars) > 1]
     return (
-        _environment()
+        environment()
         .get_template("page.html.j2")
         .render(
             report=report,
@@ -66,8 +66,8 @@ def html(report: Report) -> str:
     )
 
 
-def _environment() -> Environment:
-    """Autoescape for every template; a name that a template misspells is an error, never an empty space."""
+def environment() -> Environment:
+    """Of all pages: everything is escaped; a name that a template misspells is an error, never an empty space."""
     made = Environment(
         loader=PackageLoader("ganeval.reporting"),
         autoescape=True,

@@ -35,7 +35,8 @@ from torch import Tensor, nn
 from torch.nn import ModuleDict, Parameter
 from torch.optim import Adam, Optimizer
 
-from reference_models.patches import initialise, instance_norm, patch_discriminator
+from reference_models.layers import dcgan_initialise
+from reference_models.patches import instance_norm, patch_discriminator
 from reference_models.recipe import Batch, DataSpec, Pairing, Translator, Turn
 
 NETWORK = {"forward": "G", "back": "F"}
@@ -159,7 +160,7 @@ class CycleGAN(Translator):
         nets: dict[str, nn.Module] = {name: generator(spec, self.filters, self.blocks) for name in ("G", "F")}
         for name in ("D_Y", "D_X"):
             nets[name] = patch_discriminator(spec.channels, spec, self.filters, self.patch_layers)
-        return ModuleDict(nets | {name: Pool(self.pool, spec) for name in ("pool_Y", "pool_X")}).apply(initialise)
+        return ModuleDict(nets | {name: Pool(self.pool, spec) for name in ("pool_Y", "pool_X")}).apply(dcgan_initialise)
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam with the momentum lowered to 0.5 and a learning rate that falls."""

@@ -31,8 +31,9 @@ from torch.nn import ModuleDict, Parameter
 from torch.nn.functional import dropout, softplus
 from torch.optim import Adam, Optimizer
 
+from reference_models.layers import dcgan_initialise
 from reference_models.losses import cross_entropy, mean_probabilities
-from reference_models.patches import initialise, instance_norm, patch_discriminator
+from reference_models.patches import instance_norm, patch_discriminator
 from reference_models.recipe import Batch, DataSpec, Pairing, Translator, Turn
 
 NOISY = 3
@@ -65,7 +66,7 @@ class UNet(nn.Module):
             for stage, (wide, narrow) in enumerate(zip(inputs, widths[-2::-1]))
         )
         self.paint = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], spec.channels, 4, 2, 1), nn.Tanh())
-        self.apply(initialise)
+        self.apply(dcgan_initialise)
 
     @staticmethod
     def halving(inputs: int, outputs: int, *, first: bool, last: bool) -> nn.Module:
@@ -111,7 +112,7 @@ class Pix2Pix(Translator):
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G and D."""
         judge = patch_discriminator(2 * spec.channels, spec, self.filters, self.patch_layers)
-        return ModuleDict({"G": UNet(spec, self.filters), "D": judge.apply(initialise)})
+        return ModuleDict({"G": UNet(spec, self.filters), "D": judge.apply(dcgan_initialise)})
 
     def optimizer(self, network: str, parameters: Iterable[Parameter]) -> Optimizer:
         """Adam with the momentum lowered to 0.5."""
