@@ -100,6 +100,51 @@ def game(out: Path | None, as_json: bool, samples: int, shown: str, loss: Any, *
         click.echo(f"report: {write(made, out)}", err=as_json)
 
 
+@command.command("training")
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--reference", required=True, metavar="REAL", help="Real images (or statistics) to compare with.")
+@click.option("--metrics", default="fd,js_classifier,w1_critic", show_default=True, metavar="LIST", help="By commas.")
+@click.option("--features", default="", metavar="LIST", help="Networks to score on. Default: the metrics' own.")
+@click.option("--protocol", default="ganeval", show_default=True, help="See `ganeval list protocols`.")
+@options.settings
+@click.option("--train", metavar="IMAGES", help="What the runs learnt from, for metrics of memorisation.")
+@click.option("--yardstick", metavar="IMAGES", help="Other real images, scored as well: the level to come down to.")
+@click.option("--checkpoints", "most", default=10, show_default=True, type=click.IntRange(min=2), help="Most of a run.")
+@click.option("--num-samples", default=2000, show_default=True, type=click.IntRange(min=2), help="Images of each set.")
+@click.option("--against", type=click.Choice(["steps", "seconds"]), default="steps", show_default=True)
+@click.option("--level", default=0.95, show_default=True, type=click.FloatRange(0, 1, max_open=True), help="0: none.")
+@options.weights
+@options.data_root
+@click.option("--no-cache", is_flag=True, help="Neither read nor write summaries of earlier passes.")
+@out_folder
+@as_json
+@options.seed
+@options.device
+def training(runs: tuple[Path, ...], out: Path | None, as_json: bool, against: Any, **given: Any) -> None:
+    """Score the checkpoints of every RUN along its training: curves with intervals, and which checkpoint is best.
+
+    RUN is a run folder; `ganeval train --save-every N --keep-every N` leaves checkpoints along the way. All are scored
+    like `ganeval score RUN --reference REAL`. What is cached is not computed again, so an interrupted command goes on.
+    """
+    from ganeval.analysis.training import follow, warnings
+    from ganeval.analysis.training_page import header, page, record, rows
+    from ganeval.scoring import Job
+
+    most, yardstick = given.pop("most"), given.pop("yardstick")
+    job = Job("", **options.taken_choices(given), **given)
+    with options.progress_bars() as watch:
+        followed = follow(runs, job, most=most, yardstick=yardstick, watch=watch)
+    if as_json:
+        click.echo(json.dumps(record(followed), indent=1))
+    else:
+        _show(header(followed), rows(followed), f"against {followed.cards[0].reference.name}", warnings(followed))
+    if out is not None:
+        from ganeval.analysis.page import write
+
+        made = page(followed, shlex.join(["ganeval", *sys.argv[1:]]), against)
+        click.echo(f"report: {write(made, out)}", err=as_json)
+
+
 def _steps(text: str) -> tuple[int, ...]:
     from ganeval.errors import GanevalError
 
