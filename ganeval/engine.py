@@ -119,6 +119,7 @@ def evaluate(
         started = time.perf_counter()
         summaries[name] = summarise(name, sets[name], wanted, run)
         seconds[f"pass over {name}"] = time.perf_counter() - started
+        _introduce(summaries[name])
     found = _Found(summaries, sets)
     samples = max((summary.count for made in summaries.values() for summary in made.values()), default=0)
     attempt = partial(_attempt, found=found, run=run, seed=seed, strict=skipped is None)
@@ -183,6 +184,14 @@ def summarise(name: str, source: Opened, wanted: set[Want], run: Pass) -> dict[W
         _extract(name, source, missing, positions.pop(), run)
     source.skipped[:] = next((e.skipped for e in entries.values() if e.skipped), source.skipped)
     return {want: entry.summary for want, entry in entries.items()}
+
+
+def _introduce(made: Mapping[Want, Summary]) -> None:
+    """Features need not compute the moments that the same pass made of the same rows."""
+    for (tap, _), summary in made.items():
+        moments = made.get((tap, Moments))
+        if isinstance(summary, Features) and isinstance(moments, Moments):
+            summary.moments = moments
 
 
 def given_moments(statistics: Statistics, count: int = 0) -> GivenMoments:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganeval.keeping import Kept
+
 _BLOCK_ELEMENTS = 2**23  # 64 MiB of float64 per block of a pairwise matrix
 _ROUNDING = 1e-13  # squared distances below this share of the squared norms are float64 rounding of an exact zero
 _KEPT_ELEMENTS = 2**23  # a matrix of distances that is no larger is kept for the next metric that asks
 
-_kept: dict[tuple[int, int], tuple[tuple[int, int], Tensor]] = {}  # ids of x, y -> their versions, distances
-_keeping = threading.Lock()  # or metrics that run at once would each compute what they share
+_TILE = 2048  # rows and columns of a larger matrix that are looked at together: 32 MiB, which caches still help with
+
+_kept: Kept[Tensor] = Kept()
+_nearest: Kept[tuple[Tensor, Tensor]] = Kept()
+_parts: dict[int, _Part] = {}  # by the id of the rows
+
+
+class _Part(NamedTuple):
+    """Rows that were taken out of others: row i is row `numbers[i]` of these."""
+
+    whole: weakref.ref[Tensor]
+    numbers: Tensor
+    versions: tuple[int, int]
 
 
 def root(covariance: Tensor) -> Tensor:
@@ -66,40 +79,31 @@ def squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
     Equal rows are at distance exactly 0: what float64 rounding leaves over is cleared. Both sides are moved by the mean
     of `y` first, which changes no distance and keeps that rounding small. A small matrix is kept as long as both
-    tensors live, since a dozen metrics ask for the same one.
+    tensors live, since a dozen metrics ask for the same one, and that of what `select` took is looked up in it.
 
     >>> x = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
     >>> next(squared_distances(x, x))[1].tolist()
     [[0.0, 25.0], [25.0, 0.0]]
     """
-    if not _stays(x, y):
-        yield from _squared_distances(x, y)
-        return
-    with _keeping:
+    if not _kept.holds((x, y)) and _known(x, y):
+        yield from _looked_up(x, y)
+    elif _stays(x, y):
         distances = _kept_distances(x, y)
-    for part in blocks(len(x), len(y)):
-        yield part, distances[part].clone()
+        yield from ((part, distances[part].clone()) for part in blocks(len(x), len(y)))
+    else:
+        yield from _squared_distances(x, y)
 
 
 def _kept_distances(x: Tensor, y: Tensor) -> Tensor:
-    key, versions = (id(x), id(y)), (x._version, y._version)
-    before, distances = _kept.get(key, (None, None))
-    if distances is None or before != versions:
-        distances = torch.cat([block for _, block in _squared_distances(x, y)])
-        _keep(x, y, distances)
-    return distances
+    def make() -> Tensor:
+        return torch.cat([block for _, block in (_looked_up if _known(x, y) else _squared_distances)(x, y)])
 
-
-def _keep(x: Tensor, y: Tensor, distances: Tensor) -> None:
-    key = (id(x), id(y))
-    for tensor in (x, y) if key not in _kept else ():
-        weakref.finalize(tensor, _kept.pop, key, None).atexit = False
-    _kept[key] = (x._version, y._version), distances
+    return _kept.get((x, y), make)
 
 
 def _stays(x: Tensor, y: Tensor) -> bool:
     """Whether the distances of these rows are kept: small ones, and those that were handed over."""
-    return len(x) * len(y) <= _KEPT_ELEMENTS or (id(x), id(y)) in _kept
+    return len(x) * len(y) <= _KEPT_ELEMENTS or _kept.holds((x, y))
 
 
 def keep_distances(x: Tensor, y: Tensor, distances: Tensor) -> None:
@@ -110,19 +114,63 @@ def keep_distances(x: Tensor, y: Tensor, distances: Tensor) -> None:
     >>> next(squared_distances(x, x))[1].tolist()
     [[7.0, 7.0], [7.0, 7.0]]
     """
-    with _keeping:
-        _keep(x, y, distances)
+    _kept.put((x, y), distances)
+
+
+def select(rows: Tensor, numbers: Tensor) -> Tensor:
+    """rows[numbers], whose distances need no computing where those of `rows` are kept. numbers int64 (K,).
+
+    >>> select(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([2, 0])).tolist()
+    [[3.0], [1.0]]
+    """
+    taken = rows[numbers]
+    _parts[id(taken)] = _Part(weakref.ref(rows), numbers, (rows._version, taken._version))
+    weakref.finalize(taken, _parts.pop, id(taken), None).atexit = False
+    return taken
+
+
+def _whole(taken: Tensor) -> Tensor | None:
+    """The rows that these are a part of, where they live and neither has changed since."""
+    found = _parts.get(id(taken))
+    rows = found.whole() if found else None
+    return rows if found and rows is not None and found.versions == (rows._version, taken._version) else None
+
+
+def _known(x: Tensor, y: Tensor) -> bool:
+    """Whether the distances of these parts can be looked up in those of the wholes."""
+    whole_x, whole_y = _whole(x), _whole(y)
+    return whole_x is not None and whole_y is not None and _stays(whole_x, whole_y)
+
+
+def _looked_up(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    whole_x, whole_y = _whole(x), _whole(y)
+    assert whole_x is not None
+    assert whole_y is not None
+    distances = _kept_distances(whole_x, whole_y)
+    rows, columns = _parts[id(x)].numbers, _parts[id(y)].numbers
+    yield from ((own, distances[rows[own]][:, columns]) for own in blocks(len(x), len(y)))
+
+
+class _Centred(NamedTuple):
+    rows: Tensor
+    norms: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor, centre: Tensor) -> _Centred:
+        moved = rows.double() - centre
+        return cls(moved, moved.square().sum(1))
+
+    def squared_distances(self, other: _Centred) -> Tensor:
+        distances = torch.addmm(other.norms, self.rows, other.rows.T, alpha=-2).add_(self.norms[:, None])
+        if float(distances.amin()) <= _ROUNDING * float(self.norms.max() + other.norms.max()):
+            distances.masked_fill_(distances <= _ROUNDING * (self.norms[:, None] + other.norms), 0.0)
+        return distances
 
 
 def _squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     centre = y.double().mean(0)
-    y = y.double() - centre
-    y_norms = y.square().sum(1)
-    for part in blocks(len(x), len(y)):
-        rows = x[part].double() - centre
-        sums = rows.square().sum(1)[:, None] + y_norms
-        distances = torch.addmm(sums, rows, y.T, alpha=-2)
-        yield part, distances.masked_fill_(distances <= _ROUNDING * sums, 0.0)
+    theirs = _Centred.of(y, centre)
+    yield from ((part, _Centred.of(x[part], centre).squared_distances(theirs)) for part in blocks(len(x), len(y)))
 
 
 def products(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -148,22 +196,43 @@ def neighbour_distances(x: Tensor, k: int) -> Tensor:
     >>> neighbour_distances(torch.tensor([[0.0], [1.0], [3.0]]), 2).tolist()
     [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]]
     """
-    result = torch.empty(len(x), k, dtype=torch.float64)
-    for part, distances in squared_distances(x, x):
-        own = torch.arange(part.start, part.stop)
-        distances[own - part.start, own] = torch.inf
-        result[part] = distances.topk(k, largest=False).values.sqrt()
-    return result
+    least = torch.full((len(x), k), torch.inf, dtype=torch.float64)
+    for rows, columns, distances in _tiles(x, x, upper=True):
+        if columns.start >= rows.stop:  # a tile above the diagonal is the one below it, too
+            _merge(least[columns], distances.T)
+        else:
+            own = torch.arange(rows.start, rows.stop)
+            distances[own - rows.start, own - columns.start] = torch.inf
+        _merge(least[rows], distances)
+    return least.sqrt()
+
+
+def _merge(least: Tensor, distances: Tensor) -> None:
+    """The k least of either, for each row, into `least` (N, k)."""
+    k = least.shape[1]
+    nearer = distances.amin(1) < least[:, -1]
+    found = distances[nearer].topk(min(k, distances.shape[1]), largest=False).values
+    least[nearer] = torch.cat([least[nearer], found], 1).topk(k, largest=False).values
 
 
 def nearest(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """For each row of x: distance to, and index of, the nearest row of y. float64 (N,), int64 (N,).
+    """For each row of x: distance to, and index of, the nearest row of y. float64 (N,), int64 (N,), not to be changed.
+
+    Kept as long as both live.
 
     >>> nearest(torch.tensor([[0.9]]), torch.tensor([[0.0], [1.0]]))[1].tolist()
     [1]
     """
-    values, indices = zip(*(distances.min(1) for _, distances in squared_distances(x, y)), strict=True)
-    return torch.cat(values).sqrt(), torch.cat(indices)
+    return _nearest.get((x, y), lambda: _searched(x, y))
+
+
+def _searched(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    least, indices = torch.full((len(x),), torch.inf, dtype=torch.float64), torch.zeros(len(x), dtype=torch.int64)
+    for rows, columns, distances in _tiles(x, y):
+        nearer = rows.start + torch.nonzero(distances.amin(1) < least[rows])[:, 0]
+        least[nearer], found = distances[nearer - rows.start].min(1)
+        indices[nearer] = columns.start + found
+    return least.sqrt(), indices
 
 
 def balls_around(points: Tensor, centres: Tensor, radii: Tensor, *, strict: bool = False) -> Tensor:
@@ -176,6 +245,25 @@ def balls_around(points: Tensor, centres: Tensor, radii: Tensor, *, strict: bool
     squares = radii.double().square()
     counts = [inside(distances, squares).sum(1) for _, distances in squared_distances(points, centres)]
     return torch.cat(counts)
+
+
+def _tiles(x: Tensor, y: Tensor, *, upper: bool = False) -> Iterator[tuple[slice, slice, Tensor]]:
+    """Yield (rows of x, rows of y, squared distances between them): of a large matrix in tiles, of a small one in rows.
+
+    `upper`: of a large one, only the tiles on and above the diagonal. The tiles are the caller's.
+    """
+    if _stays(x, y) or _known(x, y):
+        yield from ((part, slice(0, len(y)), distances) for part, distances in squared_distances(x, y))
+        return
+    centre = y.double().mean(0)
+    for columns in _steps(len(y)):
+        ours = _Centred.of(y[columns], centre)
+        for rows in _steps(columns.stop if upper else len(x)):
+            yield rows, columns, _Centred.of(x[rows], centre).squared_distances(ours)
+
+
+def _steps(count: int) -> Iterator[slice]:
+    return (slice(first, min(first + _TILE, count)) for first in range(0, count, _TILE))
 
 
 def ordered(rows: Tensor) -> Tensor:
@@ -198,36 +286,3 @@ def shuffled(rows: Tensor, rng: np.random.Generator) -> Tensor:
     True
     """
     return ordered(rows)[torch.from_numpy(rng.permutation(len(rows)))]
-
-
-def kmeans(rows: Tensor, k: int, rng: np.random.Generator, *, rounds: int = 100) -> Tensor:
-    """Centres (k, D) of k clusters, float64: Lloyd's iterations from k-means++ seeds (Arthur, Vassilvitskii 2007).
-
-    Ends when no row changes its cluster, or after `rounds`. A cluster that loses its last row keeps its centre.
-
-    >>> x = torch.tensor([[0.0], [2.0], [10.0], [12.0]])
-    >>> kmeans(x, 2, np.random.default_rng(0)).sort(0).values.tolist()
-    [[1.0], [11.0]]
-    """
-    rows = rows.double()
-    centres, labels = _seeds(rows, k, rng), torch.full((len(rows),), -1)
-    for _ in range(rounds):
-        before, labels = labels, nearest(rows, centres)[1]
-        if torch.equal(labels, before):
-            break
-        counts = torch.bincount(labels, minlength=k)
-        sums = torch.zeros_like(centres).index_add_(0, labels, rows)
-        centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
-    return centres
-
-
-def _seeds(rows: Tensor, k: int, rng: np.random.Generator) -> Tensor:
-    """k rows, each drawn with a probability proportional to its squared distance to those drawn before."""
-    chosen = [int(rng.integers(len(rows)))]
-    far = (rows - rows[chosen[0]]).square().sum(1)
-    while len(chosen) < k:
-        steps = far.cumsum(0)
-        drawn = torch.searchsorted(steps, float(rng.random()) * float(steps[-1]), right=True)
-        chosen.append(min(int(drawn), len(rows) - 1))  # the last row when fewer than k are different
-        far = torch.minimum(far, (rows - rows[chosen[-1]]).square().sum(1))
-    return rows[chosen]

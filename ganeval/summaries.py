@@ -66,12 +66,16 @@ class Features(Summary):
     def __init__(self) -> None:
         self._rows: list[Tensor] = []
         self._radii: Tensor | None = None
+        self._moments: Moments | None = None
         self._measuring = threading.Lock()
         self.count = 0
 
     def update(self, rows: Tensor) -> None:
-        self._rows.append(_finite(rows))
-        self._radii = None
+        self._take(_finite(rows))
+
+    def _take(self, rows: Tensor) -> None:
+        self._rows.append(rows)
+        self._radii = self._moments = None
         self.count += len(rows)
         self.width = rows.shape[1]
 
@@ -96,6 +100,26 @@ class Features(Summary):
             if self._radii is None or self._radii.shape[1] < k:
                 self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
             return self._radii[:, k - 1]
+
+    @property
+    def moments(self) -> Moments:
+        """The mean and covariance of these rows. Kept, since several metrics ask."""
+        with self._measuring:
+            if self._moments is None:
+                self._moments = Moments()
+                self._moments.update(self.rows)
+            return self._moments
+
+    @moments.setter
+    def moments(self, known: Moments) -> None:
+        """Hand over the moments of the same rows that are known already."""
+        self._moments = known
+
+    def part(self, numbers: Tensor) -> Self:
+        """Rows `numbers`, int64 (K,), in that order; their distances are looked up in those of the whole."""
+        part = type(self)()
+        part._take(linalg.select(self.rows, numbers))
+        return part
 
     def state_dict(self) -> dict[str, Tensor]:
         return {"rows": self.rows} if self.count else {}
@@ -123,9 +147,14 @@ class Labelled(Features):
         assert len(labels) == features.count, f"{len(labels)} labels for {features.count} rows"
         summary = cls()
         if features.count:
-            summary.update(features.rows)
+            summary._take(features.rows)
         summary.labels = labels.to(torch.int64)
         return summary
+
+    def part(self, numbers: Tensor) -> Self:
+        part = super().part(numbers)
+        part.labels = self.labels[numbers]
+        return part
 
 
 class Moments(Summary):

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from ganeval.clusters import kmeans
 from ganeval.errors import GanevalError
-from ganeval.linalg import kmeans, nearest, ordered
+from ganeval.linalg import nearest, ordered
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval

@@ -8,9 +8,12 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.gaussians import Gaussian, frechet
+from ganeval.keeping import Kept
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Moments
 from ganeval.uncertainty.frechet import population_frechet
+
+_kept: Kept[float] = Kept()  # several metrics start from it
 
 
 @metric(
@@ -47,7 +50,11 @@ def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:
     """
     if ddof not in (0, 1):
         raise GanevalError(f"ddof is {ddof}, expected 0 or 1: covariances are divided by N or by N - 1")
-    return frechet(Gaussian(real.mean, _factor(real, ddof)), Gaussian(fake.mean, _factor(fake, ddof)))
+
+    def make() -> float:
+        return frechet(Gaussian(real.mean, _factor(real, ddof)), Gaussian(fake.mean, _factor(fake, ddof)))
+
+    return _kept.get([real, fake], make, ddof, real.count, fake.count)
 
 
 def _factor(moments: Moments, ddof: int) -> Tensor:

@@ -60,7 +60,8 @@ def fd_infinity(real: Features, fake: Features, *, parts: int = 4, rng: np.rando
     shares = _shares(least, real.width, parts)
     x, y = shuffled(real.rows, rng), shuffled(fake.rows, rng)
     inverse = [1 / int(share * len(x)) + 1 / int(share * len(y)) for share in shares]
-    _, intercept = np.polyfit(inverse, [_mean_distance(x, y, share) for share in shares], 1)
+    distances = [fd(real.moments, fake.moments), *(_mean_distance(x, y, share) for share in shares[1:])]
+    _, intercept = np.polyfit(inverse, distances, 1)
     smallest = int(shares[-1] * least)
     short = "" if smallest >= real.width else f", too few for {real.width} features: still biased upwards"
     return Estimate(float(intercept), method=f"line over {len(shares)} sample sizes down to {smallest}{short}")

@@ -11,7 +11,7 @@ from ganeval.errors import GanevalError
 from ganeval.linalg import products
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import metric
-from ganeval.summaries import Features, Moments
+from ganeval.summaries import Features
 
 _NO_DISTANCE = 1e-8  # a Frechet distance below it is rounding of zero, which no division should blow up
 
@@ -47,17 +47,11 @@ def mifid(real: Features, fake: Features, *, tau: float = 0.1) -> float:
     """
     if not 0 < tau <= 1:
         raise GanevalError(f"mifid.tau is {tau}: a cosine distance lies between 0 and 1")
-    distance = fd(_moments(real), _moments(fake))
+    distance = fd(real.moments, fake.moments)
     if distance <= _NO_DISTANCE:
         return 0.0
     penalty = cosine_distance(real.rows, fake.rows)
     return distance / (penalty + 1e-14) if penalty < tau else distance
-
-
-def _moments(features: Features) -> Moments:
-    moments = Moments()
-    moments.update(features.rows)
-    return moments
 
 
 def cosine_distance(real: Tensor, fake: Tensor) -> float:

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from scipy.stats import norm
 
+from ganeval.clusters import kmeans
 from ganeval.errors import GanevalError
-from ganeval.linalg import kmeans, nearest, shuffled
+from ganeval.linalg import nearest, shuffled
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganeval.clusters import kmeans
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap
-from ganeval.linalg import kmeans, nearest
+from ganeval.linalg import nearest
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 Rung: TypeAlias = tuple[str, float]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ganeval import linalg
+from ganeval.keeping import Kept
 from ganeval.summaries import Features, Moments, Summary
 from ganeval.uncertainty.estimates import POINT, Estimate, in_percent, normal_interval
 
@@ -19,6 +20,7 @@ _SPLITS = 2
 the influences count twice cancel to 4 %."""
 _LEAST = 8  # rows of a side that can be quartered
 _TINY = 1e-7  # singular values below this share of the largest are rounding of 0
+_kept: Kept[tuple[float, float] | None] = Kept()  # several metrics of the same sets ask
 
 
 def population_frechet(
@@ -41,19 +43,11 @@ def population_frechet(
     the whole sets, and at most 4,096 rows of each.
     """
     sides = [_moments(inputs[role]) for role in ("real", "fake")]
-    rows = [side.sample.double() for side in sides]
-    if not any(map(len, rows)) or any(0 < len(part) < _LEAST for part in rows):
+    known = _kept.get(sides, lambda: _population(sides), *(side.count for side in sides))
+    if known is None:
         return found
-    fits = [_Fit.of(side, part) for side, part in zip(sides, rows, strict=True)]
-    whole, influences = _delta(fits, rows)
-    variance = sum(
-        float(part.var()) / max(side.count, len(part))
-        for side, part in zip(sides, influences, strict=True)
-        if len(part)
-    )
-    centre, gap = _extrapolated(whole, fits, rows, influences)
-    error = math.sqrt(variance + (gap / 6) ** 2)
-    given = "" if all(map(len, rows)) else ", the reference's moments taken as given"
+    centre, error = known
+    given = "" if all(len(side.sample) for side in sides) else ", the reference's moments taken as given"
     interval = normal_interval(centre, error, "")
     assert interval.level is not None
     method = (
@@ -69,9 +63,23 @@ def _moments(summary: Summary) -> Moments:
     if isinstance(summary, Moments):
         return summary
     assert isinstance(summary, Features)
-    made = Moments()
-    made.update(summary.rows)
-    return made
+    return summary.moments
+
+
+def _population(sides: list[Moments]) -> tuple[float, float] | None:
+    """The bias-corrected distance and its standard error; None where there are no samples, or too few."""
+    rows = [side.sample.double() for side in sides]
+    if not any(map(len, rows)) or any(0 < len(part) < _LEAST for part in rows):
+        return None
+    fits = [_Fit.of(side, part) for side, part in zip(sides, rows, strict=True)]
+    whole, influences = _delta(fits, rows)
+    variance = sum(
+        float(part.var()) / max(side.count, len(part))
+        for side, part in zip(sides, influences, strict=True)
+        if len(part)
+    )
+    centre, gap = _extrapolated(whole, fits, rows, influences)
+    return centre, math.sqrt(variance + (gap / 6) ** 2)
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
+from functools import partial
 
 import numpy as np
 import torch
 from scipy.stats import t as student
-from torch import Tensor
 
-from ganeval import linalg
 from ganeval.errors import GanevalError
+from ganeval.keeping import Kept
 from ganeval.row_sample import content_numbers
-from ganeval.summaries import Features, Labelled, Summary
+from ganeval.summaries import Features, Summary
 from ganeval.uncertainty.estimates import POINT, Estimate, current_level, in_percent
 
 _GIVEN = ("train",)  # what a model was trained on is no sample of anything
@@ -35,14 +35,14 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
     """
 
     def interval(found: Estimate, inputs: dict[str, Summary], again: Again) -> Estimate:
-        drawn = _drawn(inputs, most)
-        if not drawn:
+        taken = _taken(inputs, most)
+        if not taken:
             return found
         try:
-            pairs = np.array([[again(inputs | half).value for half in both] for both in _halves(drawn, splits)])
+            pairs = np.array([[again(inputs | half).value for half in both] for both in _halves(taken, splits)])
         except GanevalError:
             return found  # half of the samples do not suffice for it
-        error = _error(pairs) * math.sqrt(max(drawn[role].count / inputs[role].count for role in drawn))
+        error = _error(pairs) * math.sqrt(max(each.share for each in taken.values()))
         if not error:
             return found  # no half differs from another: that shows how coarse the metric is here, not how certain
         level = current_level()
@@ -62,42 +62,39 @@ def _error(pairs: np.ndarray) -> float:
     return math.sqrt(max(twice / 2, twice - float(pairs.mean(1).var(ddof=1))))
 
 
-def _drawn(inputs: Mapping[str, Summary], most: int) -> dict[str, Features]:
-    """At most `most` rows of each set that is a sample, whatever their order; nothing where one has none, or few."""
+def _halves(taken: Mapping[str, _Taken], splits: int) -> Iterator[list[dict[str, Features]]]:
+    """The two halves of each split."""
+    for split in range(splits):
+        yield [{role: each.halves(split)[side] for role, each in taken.items()} for side in (0, 1)]
+
+
+def _taken(inputs: Mapping[str, Summary], most: int) -> dict[str, _Taken]:
+    """Of each set that is a sample, the rows that take part; nothing where one has none, or few."""
     sampled = {role: summary for role, summary in inputs.items() if role not in _GIVEN}
     features = {role: each for role, each in sampled.items() if isinstance(each, Features) and each.count >= _LEAST}
-    return {role: _ordered(each, most) for role, each in features.items()} if len(features) == len(sampled) else {}
+    if len(features) < len(sampled):
+        return {}
+    return {role: _kept.get([each], partial(_Taken, each, most), most, each.count) for role, each in features.items()}
 
 
-def _ordered(summary: Features, most: int) -> Features:
-    order = torch.from_numpy(np.argsort(content_numbers(summary.rows), kind="stable")[:most])
-    return _part(summary, order)
+class _Taken:
+    """At most `most` rows of a set, whatever their order, and their halves, which all metrics that ask share."""
+
+    def __init__(self, summary: Features, most: int) -> None:
+        order = torch.from_numpy(np.argsort(content_numbers(summary.rows), kind="stable")[:most])
+        self._rows = summary.part(order)
+        self._halves: dict[int, tuple[Features, Features]] = {}
+        self._cutting = threading.Lock()
+        self.share = self._rows.count / summary.count
+
+    def halves(self, split: int) -> tuple[Features, Features]:
+        """Both halves of the rows as `split` cuts them; a copy of another set is cut as that is."""
+        with self._cutting:
+            if split not in self._halves:
+                order = torch.from_numpy(np.argsort(np.random.default_rng(split).random(self._rows.count)))
+                first, second = (self._rows.part(side.sort().values) for side in order.chunk(2))
+                self._halves[split] = first, second
+            return self._halves[split]
 
 
-def _part(summary: Features, numbers: Tensor) -> Features:
-    part = Features()
-    part.update(summary.rows[numbers])
-    return Labelled.of(part, summary.labels[numbers]) if isinstance(summary, Labelled) else part
-
-
-def _halves(drawn: Mapping[str, Features], splits: int) -> Iterator[list[dict[str, Features]]]:
-    """The two halves of each split, which know the distances between their rows from those of the whole."""
-    whole = {
-        (a, b): torch.cat([block for _, block in linalg.squared_distances(drawn[a].rows, drawn[b].rows)])
-        for a, b in product(drawn, repeat=2)
-    }
-    for split in range(splits):
-        rng = np.random.default_rng(split)
-        shares = rng.random(max(each.count for each in drawn.values()))  # a copy of the other set is cut as that is
-        numbers = {role: torch.from_numpy(np.argsort(shares[: each.count])) for role, each in drawn.items()}
-        yield [_half(drawn, {role: order.chunk(2)[side] for role, order in numbers.items()}, whole) for side in (0, 1)]
-
-
-def _half(
-    drawn: Mapping[str, Features], numbers: Mapping[str, Tensor], whole: Mapping[tuple[str, str], Tensor]
-) -> dict[str, Features]:
-    parts = {role: _part(each, numbers[role].sort().values) for role, each in drawn.items()}
-    for (a, b), distances in whole.items():
-        rows, columns = (numbers[role].sort().values for role in (a, b))
-        linalg.keep_distances(parts[a].rows, parts[b].rows, distances[rows][:, columns])
-    return parts
+_kept: Kept[_Taken] = Kept()

@@ -92,6 +92,39 @@ def test_kept_distances_go_with_their_rows() -> None:
     assert len(linalg._kept) == before
 
 
+def test_distances_of_parts_of_parts_are_those_of_the_whole() -> None:
+    x, y = rows(30, 4, 1).float(), rows(20, 4, 2).float()
+    numbers = torch.tensor([7, 3, 19, 4, 11])
+    part = linalg.select(linalg.select(x, numbers), torch.tensor([4, 0]))
+    other = linalg.select(y, numbers)
+    linalg.keep_distances(x, y, torch.arange(600.0).double().reshape(30, 20))  # as cannot be computed
+    assert torch.equal(part, x[[11, 7]])
+    # a part of a part knows the distances of the first part alone
+    direct = torch.cat([block for _, block in linalg.squared_distances(part, other)])
+    np.testing.assert_allclose(direct, cdist(part, other) ** 2, rtol=1e-9)
+    first = torch.cat([block for _, block in linalg.squared_distances(linalg.select(x, numbers), other)])
+    assert torch.equal(first, (numbers[:, None] * 20 + numbers).double())
+    chosen = linalg.select(x, numbers)
+    chosen.add_(1.0)  # no longer a part
+    moved = torch.cat([block for _, block in linalg.squared_distances(chosen, other)])
+    np.testing.assert_allclose(moved, cdist(chosen, other) ** 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("tile", [7, 16, 64])
+def test_large_matrices_are_searched_tile_by_tile(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows(50, 6, 9), rows(40, 6, 10)
+    x[3], x[30] = y[5], x[31]
+    monkeypatch.setattr(linalg, "_KEPT_ELEMENTS", 0)
+    monkeypatch.setattr(linalg, "_TILE", tile)
+    distances, indices = linalg.nearest(x, y)
+    brute = cdist(x, y)
+    np.testing.assert_array_equal(indices, brute.argmin(1))
+    np.testing.assert_allclose(distances, brute.min(1), rtol=1e-9)
+    assert distances[3] == 0
+    own = np.sort(cdist(x, x), 1)[:, 1:10]
+    np.testing.assert_allclose(linalg.neighbour_distances(x, 9), own, rtol=1e-9)
+
+
 @pytest.mark.parametrize("least", [0, 2**23])
 def test_products_by_distances_and_directly_agree(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = rows(40, 5, 0, shift=100.0), rows(30, 5, 1)
