@@ -16,6 +16,7 @@ from torch.nn import Conv2d, Identity, Linear, Module, functional
 from torchvision.models.inception import BasicConv2d, InceptionA, InceptionB, InceptionC, InceptionD, InceptionE
 
 from ganeval.extractors.networks.packing import PackedConv2d
+from ganeval.extractors.networks.winograd import WinogradConv2d, saves
 
 SIZE = 299
 WIDTHS = {"64": 64, "192": 192, "spatial": 2023, "768": 768, "pool": 2048, "logits_unbiased": 1008, "logits": 1008}
@@ -42,7 +43,7 @@ class Convolution(BasicConv2d):  # type: ignore[misc]  # torchvision is untyped
     """Convolution, batch norm and ReLU; `linear` leaves the ReLU to the caller."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if isinstance(self.conv, PackedConv2d):
+        if isinstance(self.conv, PackedConv2d | WinogradConv2d):
             return self.conv(x, relu=True)  # type: ignore[no-any-return]
         return self.linear(x).relu_()
 
@@ -58,7 +59,7 @@ class Convolution(BasicConv2d):  # type: ignore[misc]  # torchvision is untyped
         """For inputs of one shape from here on. After the batch norm has been folded."""
         assert isinstance(self.bn, Identity)
         assert isinstance(self.conv, Conv2d)
-        self.conv: Module = PackedConv2d(self.conv)
+        self.conv: Module = WinogradConv2d(self.conv) if saves(self.conv) else PackedConv2d(self.conv)
 
 
 def joined(*branches: Tensor) -> Tensor:
