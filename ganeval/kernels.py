@@ -22,11 +22,13 @@ class Discrepancy(NamedTuple):
     Attributes:
         value: the unbiased U-statistic, below 0 about half the time for equal distributions.
         error: its standard error (Hoeffding, to second order).
+        chance: what the standard error is for equal distributions, which pairs of samples alone make up.
         bias: what the V-statistic, which counts every sample as its own partner, has on top; value + bias >= 0.
     """
 
     value: float
     error: float
+    chance: float
     bias: float
 
 
@@ -81,7 +83,7 @@ def mmd2(x: Tensor, y: Tensor, kernel: Kernel) -> Discrepancy:
     pairs = 2 * xx.pairwise / xx.pairs + 2 * yy.pairwise / yy.pairs + 4 * xy.pairwise / xy.pairs
     variance = 4 * spread_x / len(x) + 4 * spread_y / len(y) - pairs
     bias = (xx.diagonal - xx.mean) / len(x) + (yy.diagonal - yy.mean) / len(y)
-    return Discrepancy(value, math.sqrt(max(variance, pairs)), bias)
+    return Discrepancy(value, math.sqrt(max(variance, pairs)), math.sqrt(pairs), bias)
 
 
 @dataclass(frozen=True)

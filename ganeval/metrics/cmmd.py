@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch.nn.functional import normalize
 
 from ganeval.kernels import gaussian, mmd2
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate, normal_interval
+from ganeval.uncertainty import Estimate, squared_interval
 
 _SIGMA, _SCALE = 10.0, 1000.0  # both fixed by the paper
 
@@ -52,6 +54,7 @@ def cmmd(real: Features, fake: Features) -> Estimate:
     # in float64, since a kernel so close to 1 leaves float32 only four digits of the difference
     x, y = (normalize(each.rows.double(), dim=1) for each in (real, fake))
     found = mmd2(x, y, gaussian(_SIGMA))
-    value = max(0.0, _SCALE * (found.value + found.bias))
     method = f"interval at these sample counts, of which {_SCALE * found.bias:.3g} is bias"
-    return normal_interval(value, _SCALE * found.error, method)
+    errors = _SCALE * found.error, _SCALE * found.chance
+    estimate = squared_interval(_SCALE * found.value, errors, method, shift=_SCALE * found.bias)
+    return replace(estimate, value=max(0.0, estimate.value))

@@ -7,7 +7,7 @@ import math
 from ganeval.kernels import mmd2, negative_distance
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate, normal_interval
+from ganeval.uncertainty import Estimate, squared_interval
 
 
 @metric(
@@ -44,4 +44,5 @@ def energy_distance(real: Features, fake: Features) -> Estimate:
     real.require(2, "energy_distance")
     fake.require(2, "energy_distance")
     found = mmd2(real.rows, fake.rows, negative_distance)
-    return normal_interval(found.value, found.error, "interval of the population value, U-statistic variance")
+    method = "interval of the population value, U-statistic variance"
+    return squared_interval(found.value, (found.error, found.chance), method)

@@ -11,7 +11,7 @@ from ganeval.kernels import mmd2, polynomial
 from ganeval.linalg import shuffled
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate, normal_interval
+from ganeval.uncertainty import Estimate, squared_interval
 
 _TARGET = "interval of the population value, U-statistic variance"
 _MOST = 4000
@@ -63,7 +63,7 @@ def kid(
     fake.require(2, "kid")
     if not subsets:
         found = mmd2(real.rows, fake.rows, polynomial(degree))
-        return normal_interval(found.value, found.error, _TARGET)
+        return squared_interval(found.value, (found.error, found.chance), _TARGET)
     least = min(real.count, fake.count)
     if shrink:
         subset_size = min(subset_size, least)
@@ -81,11 +81,13 @@ def kid(
         values.append(mmd2(x, y, polynomial(degree)).value)
     spread = f"subset standard deviation {np.std(values):.3g}"
     method = f"{_TARGET}; mean over {subsets} subsets of {subset_size}, {spread}"
-    return normal_interval(float(np.mean(values)), _error(real, fake, degree), method)
+    return squared_interval(float(np.mean(values)), _errors(real, fake, degree), method)
 
 
-def _error(real: Features, fake: Features, degree: int) -> float:
-    """Standard error of the estimate from every pair, seen on at most `_MOST` rows of each set and scaled."""
+def _errors(real: Features, fake: Features, degree: int) -> tuple[float, float]:
+    """Standard error of the estimate from every pair, and for equal sets, from at most `_MOST` rows of each, scaled."""
     rows = [shuffled(each.rows, np.random.default_rng(0))[:_MOST] for each in (real, fake)]
     kept = max(len(part) / each.count for part, each in zip(rows, (real, fake), strict=True))
-    return mmd2(rows[0], rows[1], polynomial(degree)).error * math.sqrt(kept)
+    found = mmd2(rows[0], rows[1], polynomial(degree))
+    chance = found.chance * kept  # falls as 1/N
+    return max(found.error * math.sqrt(kept), chance), chance

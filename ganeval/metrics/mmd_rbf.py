@@ -10,7 +10,7 @@ from ganeval.errors import GanevalError
 from ganeval.kernels import gaussian, mmd2
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
-from ganeval.uncertainty import Estimate, normal_interval
+from ganeval.uncertainty import Estimate, squared_interval
 
 _PAIRED = 1000  # rows of each set behind the median: two million pairs fix it to a fraction of a percent
 
@@ -55,7 +55,7 @@ def mmd_rbf(real: Features, fake: Features, *, bandwidth: float = 0.0, rng: np.r
     sigma = bandwidth or _median_distance(real, fake, rng)
     found = mmd2(real.rows, fake.rows, gaussian(sigma))
     method = f"interval of the population value at bandwidth {sigma:.6g}, U-statistic variance"
-    return normal_interval(found.value, found.error, method)
+    return squared_interval(found.value, (found.error, found.chance), method)
 
 
 def _median_distance(real: Features, fake: Features, rng: np.random.Generator) -> float:

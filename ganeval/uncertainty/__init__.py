@@ -12,6 +12,7 @@ from ganeval.uncertainty.estimates import (
     normal_interval,
     quantile,
     share_interval,
+    squared_interval,
     within,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "normal_interval",
     "quantile",
     "share_interval",
+    "squared_interval",
     "within",
 ]

@@ -79,6 +79,32 @@ def normal_interval(value: float, standard_error: float, method: str, level: flo
     return Estimate(value, value - reach, value + reach, f"{in_percent(level)} {method}", level=level)
 
 
+def squared_interval(
+    value: float, errors: tuple[float, float], method: str, *, shift: float = 0.0, level: float | None = None
+) -> Estimate:
+    """For an unbiased estimate of a squared distance, which varies the more the larger its target is.
+
+    Its variance is that for equal populations, and grows from there in proportion to the target. The interval holds
+    every target that the estimate is within so many of the *target's* standard errors from (as Wilson's does for a
+    share), so it reaches further up than down. Around value +- error it would lie too low: both are small together.
+
+    Args:
+        errors: the standard error, and what it is for equal populations; not above the first.
+        shift: is added to the value and to both ends.
+
+    >>> estimate = squared_interval(1.0, (0.5, 0.3), "example")
+    >>> round(estimate.low, 3), round(estimate.high, 3)
+    (0.28, 2.334)
+    """
+    level = level or current_level()
+    square = quantile(level) ** 2
+    growth = (errors[0] ** 2 - errors[1] ** 2) / max(value, errors[1]) if errors[0] > errors[1] else 0.0
+    middle = value + square * growth / 2
+    reach = math.sqrt(square * errors[0] ** 2 + (square * growth / 2) ** 2)
+    low, high = middle - reach + shift, middle + reach + shift
+    return Estimate(value + shift, low, high, f"{in_percent(level)} {method}", level=level)
+
+
 def mean_interval(values: npt.ArrayLike, method: str, level: float | None = None) -> Estimate:
     """The mean of independent values, (N,) with N > 1, and its normal interval from their standard deviation.
 

@@ -9,7 +9,7 @@ import torch
 from ganeval.metrics.metric import estimated, get
 from ganeval.row_sample import RowSample
 from ganeval.summaries import Features, GivenMoments, Moments, Summary
-from ganeval.uncertainty import Estimate, between_runs, share_interval
+from ganeval.uncertainty import Estimate, between_runs, share_interval, squared_interval
 
 
 def rows(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
@@ -127,3 +127,24 @@ def test_halves_that_do_not_differ_give_no_interval() -> None:
     far = {"real": of(Features, rows(60, 4, 0)), "fake": of(Features, rows(60, 4, 1) + 1000)}
     found = score("recall", far)
     assert (found.value, found.low, found.high) == (0.0, None, None)
+
+
+def test_squared_distances_reach_as_far_as_the_noise_that_their_ends_would_have() -> None:
+    value, error, chance = 2.0, 0.5, 0.2
+    for end in bounds(squared_interval(value, (error, chance), "example")):
+        own = chance**2 + (error**2 - chance**2) * end / value
+        assert abs(value - end) == pytest.approx(1.959964 * np.sqrt(own), rel=1e-6)
+    assert bounds(squared_interval(-0.1, (chance, chance), "example")) == pytest.approx((-0.491993, 0.291993))
+
+
+@pytest.mark.parametrize(("name", "shift"), [("kid", 0.15), ("energy_distance", 0.0)])
+def test_intervals_of_kernel_distances_miss_on_neither_side_alone(name: str, shift: float) -> None:
+    found = [
+        score(name, {"real": of(Features, rows(150, 8, 2 * s)), "fake": of(Features, rows(150, 8, 2 * s + 1) + shift)})
+        for s in range(80)
+    ]
+    target = np.mean([estimate.value for estimate in found]) if shift else 0.0
+    ends = np.array([bounds(estimate) for estimate in found])
+    over, under = (ends[:, 0] > target).sum(), (ends[:, 1] < target).sum()
+    assert over <= 6  # 2 expected; more in 0.5 % of all seeds
+    assert under <= 6
