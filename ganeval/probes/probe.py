@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import Module
 
 from ganeval.batchnorm import reestimate
 from ganeval.errors import GanevalError, unknown
-from ganeval.files import replace_text
+from ganeval.files import replace_text, replacing
 from ganeval.probes.blocks import Blocks
 from ganeval.probes.learners import SVM, Learner, Neighbours, Supervised
 from ganeval.probes.protocol import Outcome, measure
@@ -198,9 +199,9 @@ class _Run:
             return self._encoded
         if name == "features":
             assert subject.network is not None
-            return self._blocks(subject.network, self.job.batchnorm)
+            return self._blocks(name, subject.network, self.job.batchnorm)
         if name == "random":
-            return self._blocks(subject.fresh(seed), "reestimate")
+            return self._blocks(name, subject.fresh(seed), "reestimate")
         known = self.task.train.images(slice(0, 20_000))
         if name == "pca":
             return principal_components(known)
@@ -212,10 +213,20 @@ class _Run:
         parts = [self.job.subject.encode(self.job.subject.prepare(part)) for part in torch.split(images, 50)]
         return torch.cat(parts).flatten(1).float().cpu()
 
-    def _blocks(self, network: Module, batchnorm: Literal["reestimate", "keep"]) -> Blocks:
+    def _blocks(self, name: str, network: Module, batchnorm: Literal["reestimate", "keep"]) -> Blocks:
         if batchnorm == "reestimate":
-            reestimate(network, self._batches())
+            self._with_statistics(network, self.features / f"{self.key}-{name}-norms.safetensors")
         return Blocks(network, self.job.subject.prepare)
+
+    def _with_statistics(self, network: Module, path: Path) -> None:
+        """Batch norms' statistics of the training images, from `path` if they are there."""
+        if path.exists():
+            network.load_state_dict(load_file(path, device=str(self.job.device)), strict=False)
+            return
+        reestimate(network, self._batches())
+        found = {key: value for key, value in network.state_dict().items() if "running_" in key}
+        with replacing(path) as temporary:
+            save_file(found, temporary)
 
     def _batches(self) -> Iterator[Tensor]:
         """All training images, 128 at a time; what is left over is not worth a batch of its own."""

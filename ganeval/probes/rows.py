@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 CPU = torch.device("cpu")
-_BLOCK_BYTES = 2**21  # a block is read twice by a step of the solver, the second time from the processor's cache
+_BLOCK_BYTES = 2**23  # read twice by a step of the solver, the second time from the cache; smaller ones cost more sums
 _BLOCK_BYTES_GPU = 2**28
 
 Values = Tensor | npt.NDArray[np.float32]

@@ -35,7 +35,7 @@ class Spectrum:
         outside = 1 + factor * self.rest
         inside = 1 / (1 + factor * self.values) - 1 / outside
         along = residual.to(self.vectors.dtype) @ self.vectors.T
-        return residual / outside + ((along * inside) @ self.vectors.double())
+        return residual / outside + ((along * inside).to(self.vectors.dtype) @ self.vectors).double()
 
 
 def sampled_spectrum(rows: Rows, rank: int = RANK, sampled: int = _SAMPLED) -> Spectrum:
@@ -49,6 +49,6 @@ def sampled_spectrum(rows: Rows, rank: int = RANK, sampled: int = _SAMPLED) -> S
     values, vectors = torch.linalg.eigh(gram)
     rank = min(rank, int((values > 1e-6 * values[-1]).sum()), len(values) - 1)
     top = values[-rank:] if rank else values[:0]
-    made = part.combined((vectors[:, -rank:] / top.sqrt()).T) if rank else values.new_zeros(0, rows.width + 1)
+    made = part.combined((vectors[:, -rank:] / top.sqrt()).T).float() if rank else values.new_zeros(0, rows.width + 1)
     scale = len(rows) / len(part)
     return Spectrum(made, scale * top, scale * float(values[-rank - 1].clamp(min=0)) * 0.5)

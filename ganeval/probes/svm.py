@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,8 +59,14 @@ class LinearSVM:
 
     def predict(self, rows: Rows) -> Tensor:
         """Number of the class with the highest score, int64 (n,) on the CPU."""
-        scores = Rows(rows.values, device=rows.device, scale=self.scale).scores(self.weights.to(rows.device))
-        return (scores.argmax(0) if len(scores) > 1 else (scores[0] > 0).long()).cpu()
+        return predictions([self], rows)[0]
+
+
+def predictions(models: Sequence[LinearSVM], rows: Rows) -> list[Tensor]:
+    """What each of some models with the same classes and scale says, in one sweep over the rows."""
+    rows = Rows(rows.values, device=rows.device, scale=models[0].scale)
+    scores = rows.scores(torch.cat([model.weights for model in models]).to(rows.device))
+    return [(own.argmax(0) if len(own) > 1 else (own[0] > 0).long()).cpu() for own in scores.chunk(len(models))]
 
 
 def fit_path(
@@ -69,7 +76,7 @@ def fit_path(
 
     Args:
         labels: int64 (n,), from 0 to classes - 1; every class must be there.
-        tolerance: share of the objective by which the last step may still have lowered it.
+        tolerance: share of an objective that may be left to gain.
 
     Raises:
         GanevalError: a class without rows, a C that is not positive, rows that are not finite.
@@ -110,11 +117,17 @@ def _fit_rows(rows: Rows, targets: Tensor, penalties: Sequence[float], tolerance
 def _fit_along(
     rows: Rows, targets: Tensor, penalties: Sequence[float], spectrum: Spectrum, tolerance: float
 ) -> list[LinearSVM]:
-    weights, found = torch.zeros(len(targets), rows.width + 1, dtype=torch.float64, device=rows.device), []
+    """Each C from the best point on the line through the two solutions before it, which costs no product with rows."""
+    start = Point(torch.zeros(len(targets), rows.width + 1, dtype=torch.float64, device=rows.device), 0 * targets)
+    models, points = [], [start]
     for penalty in penalties:
-        found.append(_Problem(rows, targets, penalty, spectrum).solved(weights, tolerance))
-        weights = found[-1].weights
-    return found
+        problem = _Problem(rows, targets, penalty, spectrum)
+        if len(points) > 2:
+            start = problem.onwards(points[-2], points[-1])
+        model, start = problem.solved(start, tolerance)
+        models.append(model)
+        points.append(start)
+    return models
 
 
 def _fit_by_gram(rows: Rows, targets: Tensor, penalties: Sequence[float], tolerance: float) -> list[LinearSVM]:
@@ -137,6 +150,20 @@ def _fit_by_gram(rows: Rows, targets: Tensor, penalties: Sequence[float], tolera
     return [replace(model, weights=own, scale=rows.scale) for own, model in zip(weights, models)]
 
 
+class Point(NamedTuple):
+    """Weights (K, d + 1) and their scores (K, n), float64."""
+
+    weights: Tensor
+    scores: Tensor
+
+
+class Goal(NamedTuple):
+    """Where conjugate gradients stop: at a share (K,) of the gradient, or where half its square (K,) is enough."""
+
+    share: Tensor
+    enough: Tensor
+
+
 class _Problem:
     """All classes of one fit, and the quantities that their steps need."""
 
@@ -144,30 +171,38 @@ class _Problem:
         self.rows, self.targets, self.penalty, self.spectrum = rows, targets, penalty, spectrum
         self.products = 0
 
-    def solved(self, weights: Tensor, tolerance: float) -> LinearSVM:
-        """Newton steps from `weights` (K, d + 1) until none lowers any class's objective by `tolerance` of it."""
-        weights, scores = weights.clone(), self.rows.scores(weights)
+    def solved(self, start: Point, tolerance: float) -> tuple[LinearSVM, Point]:
+        """Newton steps until every class's gap is `tolerance`, or a step gained no more than that.
+
+        The gap bounds what is left from far above where C is large; and steps' gains shrink ever faster.
+        """
+        weights, scores = start.weights.clone(), start.scores.clone()
         objectives = self.objectives(weights, scores)
         open_ = torch.ones_like(objectives, dtype=torch.bool)
-        gradients, first = torch.zeros_like(weights), None
+        gradients = self.gradients(weights, scores, open_)
+        first = gradients.norm(dim=1).clamp(min=1e-300)
         for _ in range(_NEWTON):
-            gradients[open_] = self.gradients(weights[open_], scores[open_], open_)
-            norms = gradients.norm(dim=1)
-            if not bool(norms.isfinite().all()):
-                raise GanevalError(_NOT_FINITE)
-            first = norms.clamp(min=1e-300) if first is None else first
-            share = (norms / first).sqrt().clamp(max=0.1)
-            steps, moved = self.direction(gradients[open_], scores[open_], share[open_], open_)
+            open_ &= _gaps(gradients, objectives) > tolerance
+            if not bool(open_.any()):
+                break
+            goal = Goal((gradients.norm(dim=1) / first).sqrt().clamp(max=0.1)[open_], tolerance / 4 * objectives[open_])
+            steps, moved = self.direction(gradients[open_], scores[open_], goal, open_)
             length = self.length(weights[open_], scores[open_], steps, moved, open_)
             weights[open_] += length * steps
             scores[open_] += length * moved
+            gradients[open_] = self.gradients(weights[open_], scores[open_], open_)
             before, objectives = objectives, self.objectives(weights, scores)
             open_ &= before - objectives > tolerance * objectives
-            if not bool(open_.any()):
-                break
-        norms = self.gradients(weights, scores, torch.ones_like(open_)).norm(dim=1)
-        gap = float((norms.square() / 2 / objectives.clamp(min=1e-300)).max())
-        return LinearSVM(weights, self.rows.scale, self.penalty, objectives, gap, self.products)
+        gap = float(_gaps(gradients, objectives).max())
+        found = LinearSVM(weights, self.rows.scale, self.penalty, objectives, gap, self.products)
+        return found, Point(weights, scores)
+
+    def onwards(self, earlier: Point, last: Point) -> Point:
+        """The best point on the line through two solutions for other C."""
+        steps, moved = last.weights - earlier.weights, last.scores - earlier.scores
+        everyone = torch.ones(len(steps), dtype=torch.bool, device=steps.device)
+        length = self.length(last.weights, last.scores, steps, moved, everyone)
+        return Point(last.weights + length * steps, last.scores + length * moved)
 
     def objectives(self, weights: Tensor, scores: Tensor) -> Tensor:
         """The formula above, float64 (K,)."""
@@ -180,8 +215,8 @@ class _Problem:
         self.products += 1
         return weights - 2 * self.penalty * self.rows.combined(targets * (1 - targets * scores).clamp_(min=0))
 
-    def direction(self, gradients: Tensor, scores: Tensor, share: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Conjugate gradients, preconditioned by the rows' spectrum, down to `share` (K,) of the gradient.
+    def direction(self, gradients: Tensor, scores: Tensor, goal: Goal, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Conjugate gradients, preconditioned by the rows' spectrum, down to the goal.
 
         Returns:
             the Newton steps (K, d + 1), and their scores (K, n).
@@ -192,16 +227,18 @@ class _Problem:
         residual = -gradients
         scaled = self.spectrum.divided(residual, factor)
         towards, product = scaled, (residual * scaled).sum(1, keepdim=True)
-        goal = share[:, None] ** 2 * product
+        wanted = goal.share[:, None] ** 2 * product
+        more = product > 0
         for _ in range(_PRODUCTS):
             found, bent = self.rows.curvature(towards, active)
             self.products += 1
             bent = towards + 2 * self.penalty * bent
-            rate = torch.where(product > goal, product / (towards * bent).sum(1, keepdim=True).clamp(min=1e-300), 0.0)
+            rate = torch.where(more, product / (towards * bent).sum(1, keepdim=True).clamp(min=1e-300), 0.0)
             steps, moved, residual = steps + rate * towards, moved + rate * found, residual - rate * bent
             scaled = self.spectrum.divided(residual, factor)
             before, product = product, (residual * scaled).sum(1, keepdim=True)
-            if not bool((product > goal).any()):
+            more = (product > wanted) & (residual.square().sum(1, keepdim=True) / 2 > goal.enough[:, None])
+            if not bool(more.any()):
                 break
             towards = scaled + product / before.clamp(min=1e-300) * towards
         return steps, moved
@@ -226,3 +263,11 @@ class _Problem:
                 break
             length = new
         return length
+
+
+def _gaps(gradients: Tensor, objectives: Tensor) -> Tensor:
+    """The largest share of each objective (K,) that its minimum can lie below it."""
+    found = gradients.square().sum(1) / 2 / objectives.clamp(min=1e-300)
+    if not bool(found.isfinite().all()):
+        raise GanevalError(_NOT_FINITE)
+    return found
