@@ -118,8 +118,9 @@ def _notes(settings: Settings) -> tuple[str, ...]:
         f"Every recipe of reference_models/gans with its small options, on {settings.data}: the training images but "
         "the last ones, which are held out, as many as samples are scored. Reference: all test images. Images are "
         "padded to 32x32 for training and cut back before they are scored.",
-        f"{settings.minutes:g} minutes of training for each model on the machine named under Environment, one at a "
-        "time; scoring and loading do not count. Every score is of the same number of samples, drawn by one seed.",
+        f"{settings.minutes:g} minutes of training for each model on the machine named under Environment, with as many "
+        "cores to itself as that has threads; scoring and loading do not count. Every score is of the same number of "
+        "samples, drawn by one seed.",
         "authpct and nearest_training look for copies among all training images; the copy of training images shows "
         "what copies score.",
         "Mode collapse on 25 Gaussians has a report of its own: python benchmarks/modes.py writes reports/modes.",

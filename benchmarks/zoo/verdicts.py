@@ -64,7 +64,7 @@ def lead(entries: Sequence[Entry], minutes: float) -> str:
     """What came out, in three sentences."""
     gans = [entry for entry in entries if entry.result.kind == "gan"]
     bars = [name for name in TO_BEAT if name in {entry.name for entry in entries}]
-    sentences = [f"{len(gans)} GANs, {minutes:g} minutes of training each."]
+    sentences = [f"{len(gans)} GANs, {minutes:g} minutes of training each{_cores(gans)}."]
     if bars and gans:
         missing, names = losers(entries), " and ".join(bars)
         better = f"All beat {names} in {MAIN}."
@@ -103,6 +103,13 @@ def _row(entry: Entry, entries: Sequence[Entry], bars: Mapping[str, float], note
         f"{entry.result.seconds / 60:.1f}",
         note or ("" if all(won.values()) else "not explained yet"),
     ]
+
+
+def _cores(entries: Sequence[Entry]) -> str:
+    """What follows "of training each", as the cards have it; nothing where they differ, or do not say."""
+    known = {entry.card.environment.get("threads") for entry in entries} or {None}
+    threads = known.pop()
+    return "" if known or threads is None else f" on {threads} core" + "s" * (threads != 1)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -179,6 +179,11 @@ def test_who_beats_the_yardsticks_is_told_with_the_reason(tmp_path: Path) -> Non
     said = verdicts.lead(found, 8)
     assert "3 GANs, 8 minutes" in said
     assert "Not better than gaussian and mixture in fd: gan." in said
+    for each in found:
+        each.card.environment["threads"] = 2
+    assert "8 minutes of training each on 2 cores." in verdicts.lead(found, 8)
+    found[0].card.environment["threads"] = 1
+    assert "8 minutes of training each." in verdicts.lead(found, 8)
     section = verdicts.tell(found, {"gan": "Perceptrons see no neighbours."})
     assert section is not None
     assert section.table is not None
