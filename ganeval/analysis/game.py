@@ -27,6 +27,7 @@ from reference_models.trainer import take
 
 Loss = Literal["minimax", "nonsaturating"]
 Watch = Callable[[int, int], None]
+Keep = Callable[[int, ModuleDict], None]
 CPU = torch.device("cpu")
 HIDDEN = 32
 CURVE = 4001
@@ -163,27 +164,47 @@ def batches(game: Game) -> Iterator[Batch]:
         draw += 1
 
 
-def play(game: Game, watch: Watch | None = None, *, samples: int = 0) -> Played:
+class Album:
+    """What is seen of a game at chosen steps: numbers, pictures, and `count` generated samples of each picture."""
+
+    def __init__(self, game: Game, count: int = 0) -> None:
+        self.game, self.count = game, count
+        self.measured: list[Measured] = []
+        self.pictures: list[Snapshot] = []
+        self.samples: dict[int, Tensor] = {}
+
+    def look(self, step: int, nets: ModuleDict, *, drawn: bool) -> None:
+        """Measure, and where `drawn` also keep the picture and samples."""
+        at = densities(self.game, nets)
+        self.measured.append(measure(step, at))
+        if drawn:
+            self.pictures.append(_snapshot(step, at, nets))
+            self.samples[step] = _generated(self.game, nets, self.count)
+
+    def played(self) -> Played:
+        """All of it."""
+        return Played(self.game, tuple(self.measured), tuple(self.pictures), self.samples)
+
+
+def play(game: Game, watch: Watch | None = None, *, samples: int = 0, keep: Keep | None = None) -> Played:
     """Train, and look at the densities along the way.
 
     Args:
         samples: keep so many generated samples at every snapshot.
+        keep: is handed step and networks wherever the game is looked at.
     """
-    state, drawn = fresh(game), batches(game)
-    measured, pictures, kept = [], [], {}
+    state, drawn, album = fresh(game), batches(game), Album(game, samples)
     shown = game.shown()
     for step in range(game.steps + 1):
         if step:
             iterate(game, state, drawn)
         if step in shown or step % game.measure_every == 0:
-            at = densities(game, state.nets)
-            measured.append(measure(step, at))
-        if step in shown:
-            pictures.append(_snapshot(step, at, state.nets))
-            kept[step] = _generated(game, state.nets, samples)
+            album.look(step, state.nets, drawn=step in shown)
+            if keep is not None:
+                keep(step, state.nets)
         if watch is not None:
             watch(step, game.steps)
-    return Played(game, tuple(measured), tuple(pictures), kept)
+    return album.played()
 
 
 def iterate(game: Game, state: State, drawn: Iterator[Batch]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ganeval.cli import options
 
@@ -58,6 +59,7 @@ def discriminator(out: Path | None, as_json: bool, device: str, **given: Any) ->
 
 
 @command.command("game")
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--loss", type=click.Choice(["nonsaturating", "minimax"]), default="nonsaturating", show_default=True)
 @click.option("--steps", default=1000, show_default=True, type=click.IntRange(min=1), help="Of the generator.")
 @click.option("--discriminator-steps", default=5, show_default=True, type=click.IntRange(min=1), help="For each.")
@@ -65,39 +67,63 @@ def discriminator(out: Path | None, as_json: bool, device: str, **given: Any) ->
 @click.option("--deviation", default=1.0, show_default=True, help="Of the data.")
 @click.option("--shown", default="0,30,100,300", show_default=True, metavar="LIST", help="Steps drawn, and the last.")
 @click.option("--samples", default=1000, show_default=True, type=click.IntRange(min=20), help="For the estimates.")
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Folder to keep the game in, as a RUN.")
 @out_folder
 @as_json
 @options.seed
-def game(out: Path | None, as_json: bool, samples: int, shown: str, loss: Any, **given: Any) -> None:
+@click.pass_context
+def game(context: click.Context, /, out: Path | None, as_json: bool, samples: int, shown: str, **given: Any) -> None:
     """Play the textbook's GAN on a line: z uniform, x Gaussian, by the losses and turns of the recipe gan.
 
     Draws densities, D, D* and z -> G(z) at some steps (--out), measures JS, KL, W1 and the accuracy of D along training
     by integrals, sets estimates from samples beside them, and shows saturating against non-saturating gradients.
+
+    RUN is a game that --save kept: it is looked at again, at the steps that are there, and nothing is trained but D at
+    the start.
     """
-    from ganeval.analysis.game import Game, play
     from ganeval.analysis.game_page import HEADER, PULLS, page, pull_rows, record, rows
     from ganeval.analysis.seen import seen
     from ganeval.analysis.start import pulls
 
-    first = Game(loss=loss, snapshots=_steps(shown), **given)
-    second = replace(first, loss="minimax" if loss == "nonsaturating" else "nonsaturating")
     with options.progress_bars() as watch:
-        games = [
-            play(each, lambda done, of, name=each.loss: watch(name, done, of), samples=samples)  # type: ignore[misc]
-            for each in (first, second)
-        ]
+        games = _games(context, _steps(shown), samples, watch, **given)
+    first = games[0].game
     estimates = [seen(first, step, made) for step, made in games[0].samples.items()]
     found = pulls(first)
     if as_json:
         click.echo(json.dumps(record(games, estimates, found), indent=1))
     else:
-        _show(HEADER, rows(games[0], estimates), f"{loss}; KL(generated, data); by samples: from {samples:,} of each")
+        _show(HEADER, rows(games[0], estimates), f"{first.loss}; KL(generated, data); by samples: {samples:,} of each")
         _show(PULLS, pull_rows(found), "At the start: D trained alone, and the gradient that either loss gives G")
     if out is not None:
         from ganeval.analysis.page import write
 
         made = page(games, estimates, found, shlex.join(["ganeval", *sys.argv[1:]]))
         click.echo(f"report: {write(made, out)}", err=as_json)
+
+
+def _games(
+    context: click.Context, shown: tuple[int, ...], samples: int, watch: Any, run: Path | None, save: Path | None,
+    **given: Any,
+) -> list[Any]:  # fmt: skip
+    """The game of RUN, or one played now, and one by the other loss beside it."""
+    from ganeval.analysis.game import Game, play
+    from ganeval.analysis.game_run import keeper, replay
+    from ganeval.errors import GanevalError
+
+    if run is not None:
+        said = [name for name in (*given, "save") if context.get_parameter_source(name) == ParameterSource.COMMANDLINE]
+        if said:
+            flags = ", ".join("--" + name.replace("_", "-") for name in said)
+            raise GanevalError(f"{flags}: RUN was played already; leave {flags} out, or leave RUN out to play anew")
+        return [replay(run, shown, lambda done, of: watch(str(run), done, of), samples=samples)]
+    first = Game(snapshots=shown, **given)
+    second = replace(first, loss="minimax" if first.loss == "nonsaturating" else "nonsaturating")
+    keep = None if save is None else keeper(save, first)
+    return [
+        play(each, lambda done, of, name=each.loss: watch(name, done, of), samples=samples, keep=kept)  # type: ignore[misc]
+        for each, kept in ((first, keep), (second, None))
+    ]
 
 
 @command.command("training")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from scipy.special import ndtri
 
 from ganeval.analysis.game import Game, play
+from ganeval.analysis.game_run import keeper, replay
 from ganeval.analysis.line import Normal, between
 from ganeval.analysis.start import pulls
 from ganeval.cli.main import ganeval as ganeval_command
+from ganeval.errors import GanevalError
 from ganeval.testing.truth import pair
 
 Z = np.linspace(-1, 1, 4001)
@@ -80,3 +84,48 @@ def test_a_game_from_the_command_line(tmp_path: Path) -> None:
     assert [game["settings"]["loss"] for game in found["games"]] == ["nonsaturating", "minimax"]
     assert [at["step"] for at in found["seen"]] == [0, 3]
     assert (tmp_path / "index.html").read_text().count("data:image/png;base64,") == 3
+
+
+def test_a_kept_game_is_seen_again_as_it_was_played(tmp_path: Path) -> None:
+    game = Game(steps=5, snapshots=(0, 3), measure_every=2, discriminator_steps=1, batch_size=16, mean=1.0)
+    played = play(game, samples=30, keep=keeper(tmp_path / "run", game))
+    again = replay(tmp_path / "run", (0, 3), samples=30)
+    assert again.game == replace(played.game, snapshots=(0, 3, 5))
+    assert again.measured == played.measured
+    assert [at.step for at in again.snapshots] == [0, 3, 5]
+    assert np.array_equal(again.snapshots[1].judge, played.snapshots[1].judge)
+    assert torch.equal(again.samples[5], played.samples[5])
+    assert [at.step for at in replay(tmp_path / "run", (4, 9)).snapshots] == [4, 5]  # the nearest that were kept
+    with pytest.raises(GanevalError, match="not empty"):
+        keeper(tmp_path / "run", game)
+
+
+def test_what_is_no_game_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(GanevalError, match="holds no game on a line"):
+        replay(tmp_path, (0,))
+    (tmp_path / "step-00000001.json").write_text("{}")
+    with pytest.raises(GanevalError, match="run on images"):
+        replay(tmp_path, (0,))
+    (tmp_path / "game.json").write_text('{"schema": "ganeval/game/1", "steps": "many"}')
+    with pytest.raises(GanevalError, match="cannot be read"):
+        replay(tmp_path, (0,))
+    (tmp_path / "game.json").write_text('{"schema": "ganeval/game/1"}')
+    with pytest.raises(GanevalError, match="no step-"):
+        replay(tmp_path, (0,))
+    (tmp_path / "step-00000001.safetensors").write_bytes(b"nothing")
+    with pytest.raises(GanevalError, match="no networks"):
+        replay(tmp_path, (0,))
+
+
+def test_a_run_from_the_command_line(tmp_path: Path) -> None:
+    run, out = str(tmp_path / "run"), tmp_path / "out"
+    given = ["analyze", "game", "--steps", "3", "--shown", "0", "--samples", "50", "--json"]
+    played = json.loads(CliRunner().invoke(ganeval_command, [*given, "--save", run], catch_exceptions=False).stdout)
+    look = ["analyze", "game", run, "--shown", "0", "--samples", "50", "--json"]
+    result = CliRunner().invoke(ganeval_command, [*look, "--out", str(out)], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert found["games"][0]["measured"] == played["games"][0]["measured"]
+    assert (found["seen"], found["start"], len(found["games"])) == (played["seen"], played["start"], 1)
+    assert (out / "index.html").read_text().count("data:image/png;base64,") == 3
+    with pytest.raises(GanevalError, match="--mean: RUN was played already"):
+        CliRunner().invoke(ganeval_command, [*look, "--mean", "2"], catch_exceptions=False)
