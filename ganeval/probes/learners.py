@@ -137,6 +137,18 @@ class Supervised:
     width: int | None = None
     most_repeats: int | None = 3
 
+    def possible(self) -> bool:
+        """Whether the network ends in one verdict, here or everywhere, that class scores can take the place of."""
+        images = self.prepare(self.task.train.images(slice(0, 2)))
+        try:
+            fresh = self.fresh(0)
+            with torch.no_grad():
+                verdict, scores = fresh(images), with_classes(fresh, len(self.task.classes)).eval()(images)
+        except GanevalError:
+            return False
+        alone = isinstance(verdict, Tensor) and isinstance(scores, Tensor)
+        return alone and scores.numel() == len(self.task.classes) * verdict.numel()
+
     def guesses(self, learnt: Places, on: On, settings: Sequence[float], seed: int) -> list[Tensor]:
         """By the highest of the class scores that take the verdict's place."""
         classes, batch = len(self.task.classes), 64

@@ -21,7 +21,7 @@ from ganeval.errors import GanevalError, unknown
 from ganeval.files import replace_text, replacing
 from ganeval.probes.blocks import Blocks
 from ganeval.probes.learners import SVM, Learner, Neighbours, Supervised
-from ganeval.probes.protocol import Outcome, measure
+from ganeval.probes.protocol import Notes, Outcome, Trial, measure
 from ganeval.probes.rows import CPU
 from ganeval.probes.storing import stored
 from ganeval.probes.subject import Subject
@@ -133,8 +133,10 @@ class _Run:
         key = _digest(name, str(labels), str(repeats), str(choosing), str(shown))
         path = self.results / f"{key}.json"
         if not path.exists():
-            outcome = measure(learner, self.task, labels, repeats, self.job.seed, choosing=choosing)
+            notes = Notes(path.with_suffix(".partial"))
+            outcome = measure(learner, self.task, Trial(labels, repeats, self.job.seed, choosing), notes)
             replace_text(path, json.dumps(outcome.record()) + "\n")
+            path.with_suffix(".partial").unlink()
         self.done += 1
         self.watch("classifiers", self.done, self.total)
         return Outcome(**json.loads(path.read_text(encoding="utf-8")))
@@ -152,7 +154,9 @@ class _Run:
         if "knn" in wanted:
             yield "knn", Neighbours(self.task)
         if "supervised" in wanted and subject.network is not None:
-            yield "supervised", Supervised(self.task, subject.fresh, subject.prepare, self.job.shown)
+            learner = Supervised(self.task, subject.fresh, subject.prepare, self.job.shown)
+            if learner.possible():
+                yield "supervised", learner
 
     def _svm(self, name: str) -> SVM:
         made: list[Features] = []

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganeval.files import replace_text
 from ganeval.probes.learners import Learner
 from ganeval.probes.task import Task
-
-_CHOOSING = 10
-"""Draws by whose mean validation error a setting is chosen."""
 
 
 @dataclass(frozen=True)
@@ -61,36 +61,83 @@ class Outcome:
         return asdict(self)
 
 
-def measure(
-    learner: Learner, task: Task, labels: int | None, repeats: int, seed: int, *, choosing: int = _CHOOSING
-) -> Outcome:
+@dataclass(frozen=True)
+class Trial:
+    """What is tried: `labels` per class, None for all; `repeats` draws of them; `choosing` others to choose by."""
+
+    labels: int | None
+    repeats: int
+    seed: int
+    choosing: int = 10
+
+
+class Notes:
+    """What a measurement found so far, in a file that it goes on from when it was interrupted; None for no file."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self.found: dict[str, Any] = {"validation": None, "accuracies": [], "confusion": None, "seconds": 0.0}
+        if path is not None and path.exists():
+            self.found = json.loads(path.read_text(encoding="utf-8"))
+
+    def keep(self, seconds: float, **more: Any) -> None:
+        """Add to what was found, and to the time that it took."""
+        self.found |= {**more, "seconds": self.found["seconds"] + seconds}
+        if self.path is not None:
+            replace_text(self.path, json.dumps(self.found))
+
+
+def measure(learner: Learner, task: Task, trial: Trial, notes: Notes | None = None) -> Outcome:
     """Choose the setting on validation images, then learn anew and try on the test set.
 
-    With `labels` per class: by the mean over `choosing` draws, then `repeats` fresh draws. With all: one fit to all
+    With labels per class: by the mean over `choosing` draws, then `repeats` fresh draws. With all: one fit to all
     images but the validation's for each setting, then one to all.
     """
-    started = time.perf_counter()
-    rng = np.random.default_rng([seed, 3, labels or 0])
-    repeats = min(repeats, learner.most_repeats or repeats)
-    choosing = min(choosing, repeats) if learner.most_repeats else choosing
-    draws: Callable[[], slice | Tensor] = (
-        (lambda: slice(0, task.pool)) if labels is None else lambda: task.draw(labels, rng)
-    )
-    validation = _validated(learner, task, [draws() for _ in range(1 if labels is None else choosing)], seed)
+    notes, labels = notes or Notes(), trial.labels
+    choosing, finals = _draws(learner, task, trial)
+    if notes.found["validation"] is None:
+        started = time.perf_counter()
+        validation = _validated(learner, task, choosing, trial.seed)
+        notes.keep(time.perf_counter() - started, validation=validation)
+    validation = notes.found["validation"]
     chosen = max(learner.grid, key=lambda setting: (validation.get(f"{setting:g}", 0.0), -setting))
-    finals = [slice(0, len(task.train))] if labels is None else [draws() for _ in range(repeats)]
-    accuracies, table = [], torch.zeros(len(task.classes), len(task.classes), dtype=torch.int64)
-    for number, learnt in enumerate(finals):
-        (found,) = learner.guesses(learnt, "test", [chosen], seed + number)
-        accuracies.append(float((found == task.test.labels).float().mean()))
-        table += _confusion(task.test.labels, found, len(task.classes))
-    seconds = time.perf_counter() - started
+    for number in range(len(notes.found["accuracies"]), len(finals)):
+        started = time.perf_counter()
+        (found,) = learner.guesses(finals[number], "test", [chosen], trial.seed + number)
+        accuracy = float((found == task.test.labels).float().mean())
+        table = _confusion(task.test.labels, found, len(task.classes))
+        before = notes.found["confusion"]
+        notes.keep(
+            time.perf_counter() - started,
+            accuracies=[*notes.found["accuracies"], accuracy],
+            confusion=(table if before is None else table + torch.tensor(before)).tolist(),
+        )
     return Outcome(
-        learner.name, labels, learner.setting, chosen, validation, accuracies, table.tolist(), learner.width, seconds
+        learner.name,
+        labels,
+        learner.setting,
+        chosen,
+        validation,
+        notes.found["accuracies"],
+        notes.found["confusion"],
+        learner.width,
+        notes.found["seconds"],
     )
 
 
-def _validated(learner: Learner, task: Task, draws: list[slice | Tensor], seed: int) -> dict[str, float]:
+def _draws(learner: Learner, task: Task, trial: Trial) -> tuple[list[slice | Tensor], list[slice | Tensor]]:
+    """The training images to choose by, and those to learn from afterwards."""
+    labels = trial.labels
+    if labels is None:
+        return [slice(0, task.pool)], [slice(0, len(task.train))]
+    rng = np.random.default_rng([trial.seed, 3, labels])
+    repeats = min(trial.repeats, learner.most_repeats or trial.repeats)
+    choosing = min(trial.choosing, repeats) if learner.most_repeats else trial.choosing
+    drawn: list[slice | Tensor] = [task.draw(labels, rng) for _ in range(choosing + repeats)]
+    return drawn[:choosing], drawn[choosing:]
+
+
+def _validated(learner: Learner, task: Task, draws: Sequence[slice | Tensor], seed: int) -> dict[str, float]:
     """Mean accuracy on the validation images for each setting; nothing where there is no choice."""
     if len(learner.grid) == 1:
         return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,19 +60,51 @@ def _of_run(path: Path, device: torch.device) -> Subject:
     made = load_checkpoint(path, device)
     recipe, spec, nets = made.recipe, made.spec, made.nets
     encode = (lambda images: recipe.encode(nets, images)) if isinstance(recipe, Encoder) else None
-    network = nets["D"] if "D" in nets else None  # noqa: SIM401 (a ModuleDict has no get)
-    if network is None and encode is None:
+    if "D" not in nets and encode is None:
         raise GanevalError(f"{path} has neither a discriminator nor an encoder, only {', '.join(nets)}")
+    if spec.source is not None and encode is None:
+        raise GanevalError(f"{path}: D of {made.recipe_name} judges images beside their sources, it cannot be probed")
+
+    def fresh(seed: int) -> Module:
+        random = build_networks(recipe, spec, seed, device)
+        codes = (lambda images: recipe.encode(random, images)) if isinstance(recipe, Encoder) else None
+        return _of_images(random["D"], codes).eval()
+
     return Subject(
         name=made.recipe_name,
-        network=network,
-        fresh=lambda seed: build_networks(recipe, spec, seed, device)["D"].eval(),
+        network=_of_images(nets["D"], encode) if "D" in nets else None,
+        fresh=fresh,
         prepare=lambda images: pad(images.to(device).float() / 127.5 - 1, [spec.margin] * 4, value=-1.0),
         encode=encode,
         size=spec.size - 2 * spec.margin,
         channels=spec.channels,
         fingerprint=made.fingerprint,
     )
+
+
+class Codeless(Module):
+    """A discriminator of images and codes, which is shown codes of 0: what its convolutions see is the image alone.
+
+    Args:
+        encode: prepared images => codes, of which only the shape is wanted.
+    """
+
+    def __init__(self, network: Module, encode: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.network, self.encode = network, encode
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (N, C, S, S) => what the network says of them."""
+        with torch.no_grad():
+            code = torch.zeros_like(self.encode(images[:1]))
+        said: Tensor = self.network(images, code.repeat(len(images), *[1] * (code.ndim - 1)))
+        return said
+
+
+def _of_images(network: Module, encode: Callable[[Tensor], Tensor] | None) -> Module:
+    """A discriminator that takes images alone. One of labels as well knows what to do without."""
+    wanted = [p for p in inspect.signature(network.forward).parameters.values() if p.default is p.empty]
+    return Codeless(network, encode) if encode is not None and len(wanted) == 2 else network
 
 
 def _own(text: str, device: torch.device) -> Subject:

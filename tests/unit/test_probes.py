@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,9 +21,10 @@ from ganeval.cli.main import ganeval as ganeval_command
 from ganeval.errors import GanevalError
 from ganeval.images import Opening
 from ganeval.probes.blocks import Blocks
-from ganeval.probes.learners import SVM, Neighbours, with_classes
-from ganeval.probes.protocol import measure
+from ganeval.probes.learners import SVM, Neighbours, Supervised, with_classes
+from ganeval.probes.protocol import Notes, Trial, measure
 from ganeval.probes.storing import stored
+from ganeval.probes.subject import _of_images
 from ganeval.probes.task import Split, Task, open_task
 from ganeval.probes.yardsticks import patch_dictionary, principal_components
 
@@ -108,18 +110,85 @@ def test_the_protocol_learns_what_can_be_learnt_and_draws_no_validation_image() 
     task = squares_task()
     rows = [split.images(slice(None)).flatten(1).float() / 255 for split in (task.train, task.test)]
     svm = SVM("pixels", task, *rows)
-    few = measure(svm, task, 5, 4, 0, choosing=2)
+    few = measure(svm, task, Trial(5, 4, 0, choosing=2))
     assert len(few.accuracies) == 4
     assert few.accuracy > 0.9
     assert few.spread is not None
     assert sum(map(sum, few.confusion)) == 4 * len(task.test)
-    assert measure(svm, task, None, 4, 0).spread is None
-    assert measure(Neighbours(task), task, 10, 2, 0).accuracy > 0.9
+    assert measure(svm, task, Trial(None, 4, 0)).spread is None
+    assert measure(Neighbours(task), task, Trial(10, 2, 0)).accuracy > 0.9
     drawn = task.draw(15, np.random.default_rng(0))
     assert int(drawn.max()) < task.pool
     assert torch.bincount(task.train.labels[drawn]).tolist() == [15] * 3
     with pytest.raises(GanevalError, match="500 labels per class"):
         task.draw(500, np.random.default_rng(0))
+
+
+def test_a_measurement_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    task, asked = squares_task(), []
+
+    class Interrupted(SVM):
+        def guesses(self, *arguments: Any) -> list[Tensor]:
+            asked.append(arguments[1])
+            if len(asked) == 5:
+                raise KeyboardInterrupt
+            return super().guesses(*arguments)
+
+    svm = Interrupted(
+        "pixels", task, *(s.images(slice(None)).flatten(1).float() / 255 for s in (task.train, task.test))
+    )
+    trial, path = Trial(3, 4, 0, choosing=2), tmp_path / "notes"
+    with pytest.raises(KeyboardInterrupt):
+        measure(svm, task, trial, Notes(path))
+    found = measure(svm, task, trial, Notes(path))
+    assert asked == ["validation"] * 2 + ["test"] * 5  # two were known, the third was tried twice
+    whole = measure(svm, task, trial)
+    assert (found.accuracies, found.confusion, found.chosen) == (whole.accuracies, whole.confusion, whole.chosen)
+
+
+class OfCodes(nn.Module):
+    """A discriminator of images and codes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.see = nn.Sequential(nn.Conv2d(3, 4, 5, 4, 2), nn.ReLU(), nn.Flatten())
+        self.judge = nn.Linear(4 * 16 + 2, 1)
+
+    def forward(self, images: Tensor, codes: Tensor) -> Tensor:
+        verdict: Tensor = self.judge(torch.cat([self.see(images), codes], 1)).squeeze(1)
+        return verdict
+
+
+def test_a_discriminator_of_images_and_codes_is_shown_codes_of_zero() -> None:
+    network, images = OfCodes(), noise(6, 16).float()
+    alone = _of_images(network, lambda some: some.new_ones(len(some), 2))
+    torch.testing.assert_close(alone(images), network(images, torch.zeros(6, 2)))
+    assert _of_images(network.see, lambda some: some) is network.see
+    assert Blocks(alone, lambda pixels: pixels.float())(noise(6, 16)).shape == (6, 4 * 16)
+
+
+def test_only_a_single_verdict_is_replaced_by_classes() -> None:
+    task = squares_task()
+
+    def supervised(network: nn.Module) -> Supervised:
+        return Supervised(task, lambda seed: network, lambda pixels: pixels.float())
+
+    see = nn.Sequential(nn.Conv2d(3, 4, 5, 4, 2), nn.ReLU(), nn.Flatten())
+    assert supervised(nn.Sequential(see, nn.Linear(64, 1))).possible()
+    assert not supervised(nn.Sequential(see, nn.Linear(64, 11))).possible()
+    assert not supervised(_Both(see)).possible()
+
+
+class _Both(nn.Module):
+    """Ends in a verdict with guesses beside it."""
+
+    def __init__(self, see: nn.Module) -> None:
+        super().__init__()
+        self.see, self.guess, self.judge = see, nn.Linear(64, 14), nn.Linear(64, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        seen = self.see(images)
+        return torch.cat([self.judge(seen), self.guess(seen)], 1)
 
 
 def test_k_means_features_and_components() -> None:
