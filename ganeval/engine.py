@@ -329,13 +329,16 @@ def _answers(
     workers = max(1, min(threads, _MOST_WORKERS, len(requests) // _METRICS_PER_WORKER))
     if workers == 1 or samples > _MANY_SAMPLES:
         return [attempt(request) for request in requests]
-    share = threads // workers
+    share, stride = threads // workers, -(-len(requests) // workers)
+    # neighbours in a suite share much: asked for at once, one would wait for the other
+    apart = sorted(range(len(requests)), key=lambda i: (i % stride, i))
     try:
         with (
             threadpool_limits(share, user_api="blas"),
             ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(share,)) as pool,
         ):
-            return [*pool.map(attempt, requests)]
+            answers = dict(zip(apart, pool.map(attempt, [requests[i] for i in apart]), strict=True))
+            return [answers[i] for i in range(len(requests))]
     finally:
         torch.set_num_threads(threads)
 

@@ -129,26 +129,27 @@ def select(rows: Tensor, numbers: Tensor) -> Tensor:
     return taken
 
 
-def _whole(taken: Tensor) -> Tensor | None:
-    """The rows that these are a part of, where they live and neither has changed since."""
+def selected(taken: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The rows that `select` took these out of, and their numbers, where they live and neither has changed since."""
     found = _parts.get(id(taken))
     rows = found.whole() if found else None
-    return rows if found and rows is not None and found.versions == (rows._version, taken._version) else None
+    if found is None or rows is None or found.versions != (rows._version, taken._version):
+        return None
+    return rows, found.numbers
 
 
 def _known(x: Tensor, y: Tensor) -> bool:
     """Whether the distances of these parts can be looked up in those of the wholes."""
-    whole_x, whole_y = _whole(x), _whole(y)
-    return whole_x is not None and whole_y is not None and _stays(whole_x, whole_y)
+    x_of, y_of = selected(x), selected(y)
+    return x_of is not None and y_of is not None and _stays(x_of[0], y_of[0])
 
 
 def _looked_up(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    whole_x, whole_y = _whole(x), _whole(y)
-    assert whole_x is not None
-    assert whole_y is not None
-    distances = _kept_distances(whole_x, whole_y)
-    rows, columns = _parts[id(x)].numbers, _parts[id(y)].numbers
-    yield from ((own, distances[rows[own]][:, columns]) for own in blocks(len(x), len(y)))
+    x_of, y_of = selected(x), selected(y)
+    assert x_of is not None
+    assert y_of is not None
+    distances = _kept_distances(x_of[0], y_of[0])
+    yield from ((own, distances[x_of[1][own]][:, y_of[1]]) for own in blocks(len(x), len(y)))
 
 
 class _Centred(NamedTuple):
@@ -273,9 +274,13 @@ def ordered(rows: Tensor) -> Tensor:
     >>> torch.equal(ordered(x), ordered(x.flip(0)))
     True
     """
+    return rows[_order(rows)]
+
+
+def _order(rows: Tensor) -> Tensor:
     data = np.ascontiguousarray(rows.numpy())
     keys = data.view(np.dtype((np.void, data.itemsize * data.shape[1]))).ravel()
-    return rows[torch.from_numpy(np.argsort(keys, kind="stable"))]
+    return torch.from_numpy(np.argsort(keys, kind="stable"))
 
 
 def shuffled(rows: Tensor, rng: np.random.Generator) -> Tensor:
@@ -285,4 +290,9 @@ def shuffled(rows: Tensor, rng: np.random.Generator) -> Tensor:
     >>> torch.equal(shuffled(x, np.random.default_rng(0)), shuffled(x.flip(0), np.random.default_rng(0)))
     True
     """
-    return ordered(rows)[torch.from_numpy(rng.permutation(len(rows)))]
+    return rows[shuffling(rows, rng)]
+
+
+def shuffling(rows: Tensor, rng: np.random.Generator) -> Tensor:
+    """The numbers of the rows in the order of `shuffled`, int64 (N,), for `select`."""
+    return _order(rows)[torch.from_numpy(rng.permutation(len(rows)))]

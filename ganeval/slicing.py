@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganeval import linalg
+from ganeval.keeping import Kept
+
+_MOST_KEPT = 2**21  # 16 MiB of projections
+_kept: Kept[Tensor] = Kept()
+
+
+class _Last(threading.local):
+    """What the thread drew last: the halves of a metric's samples ask for its directions again."""
+
+    asked: tuple[int, int, str] | None = None
+    found: tuple[Tensor, Mapping[str, Any]]
+
+
+_last = _Last()
 
 
 def unit_directions(count: int, width: int, rng: np.random.Generator) -> Tensor:
-    """Uniform draws from the whole unit sphere, float64 (count, width).
+    """Uniform draws from the whole unit sphere, float64 (count, width), not to be changed.
 
     >>> round(unit_directions(2, 3, np.random.default_rng(0)).square().sum().item(), 12)
     2.0
     """
+    if not isinstance(rng, np.random.Generator):
+        return _drawn(count, width, rng)
+    asked = count, width, repr(rng.bit_generator.state)
+    if _last.asked != asked:
+        _last.found = _drawn(count, width, rng), rng.bit_generator.state
+        _last.asked = asked
+    directions, rng.bit_generator.state = _last.found
+    return directions
+
+
+def _drawn(count: int, width: int, rng: np.random.Generator) -> Tensor:
     normal: Tensor = torch.from_numpy(rng.standard_normal((count, width)))
     return normal.div_(normal.norm(dim=1, keepdim=True))
 
@@ -52,19 +80,33 @@ def wasserstein(x: Tensor, y: Tensor, directions: Tensor, p: int = 2) -> Tensor:
     """
     found = [torch.empty(0, dtype=torch.float64)]
     for part in linalg.blocks(len(directions), max(len(x), len(y))):
-        a, b = (_sorted_projections(rows, directions[part]) for rows in (x, y))
+        some = directions if part.stop - part.start == len(directions) else directions[part]
+        a, b = (_sorted(_projected(rows, some)) for rows in (x, y))
         found.append(_mean_powers(a, b, p))
     return torch.cat(found)
 
 
-def _sorted_projections(rows: Tensor, directions: Tensor) -> Tensor:
-    """rows (N, D) on directions (K, D), ascending along each, (K, N) like `directions`.
+def _projected(rows: Tensor, directions: Tensor) -> Tensor:
+    """rows (N, D) on directions (K, D), (K, N) like `directions`. Halves of a sample share those of the whole."""
+    part_of = linalg.selected(rows)
+    if part_of and len(part_of[0]) * len(directions) <= _MOST_KEPT:
+        whole, numbers = part_of
+        return _kept.get([whole, directions], lambda: _projections(whole, directions))[:, numbers]
+    return _projections(rows, directions)
 
-    Sorted by numpy along memory, which is seven times as fast as across it, on as many threads as torch may use.
-    """
+
+def _projections(rows: Tensor, directions: Tensor) -> Tensor:
     projections = torch.empty(len(directions), len(rows), dtype=directions.dtype)
     for part in linalg.blocks(len(rows), rows.shape[1]):
         projections[:, part] = directions @ rows[part].to(directions.dtype).T
+    return projections
+
+
+def _sorted(projections: Tensor) -> Tensor:
+    """Ascending along each row of (K, N), in place.
+
+    By numpy along memory, which is seven times as fast as across it, on as many threads as torch may use.
+    """
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(threads) as pool:  # sorting releases the interpreter's lock
         list(pool.map(np.ndarray.sort, np.array_split(projections.numpy(), threads)))
@@ -74,6 +116,8 @@ def _sorted_projections(rows: Tensor, directions: Tensor) -> Tensor:
 def _mean_powers(a: Tensor, b: Tensor, p: int) -> Tensor:
     """Mean |difference|^p under the monotone plan between sorted a (K, M) and b (K, N), which it overwrites, (K,)."""
     if a.shape == b.shape:
-        return a.sub_(b).abs_().pow_(p).mean(1, dtype=torch.float64)
+        apart = a.sub_(b)
+        powers = apart.square_() if p == 2 else apart.abs_() if p == 1 else apart.abs_().pow_(p)
+        return torch.from_numpy(powers.numpy().mean(1, dtype=np.float64))  # torch would widen all of them first
     left, right, masses = plan(a.shape[1], b.shape[1])
     return a[:, left].sub_(b[:, right]).abs_().pow_(p).double() @ masses

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import shuffled, squared_distances
+from ganeval.linalg import select, shuffling, squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
@@ -53,10 +53,12 @@ def emd(real: Features, fake: Features, *, size: int = 1000, rng: np.random.Gene
     fake.require(2, "emd")
     if size < 2:
         raise GanevalError(f"emd: size is {size}: it needs to be at least 2")
-    x, y = shuffled(real.rows, rng), shuffled(fake.rows, rng)[:size]
-    floor = f"{_cost(x[:size], x[size : 2 * size]):.6g}" if len(x) >= 2 * size else "unknown"
-    method = f"{len(x[:size])} real, {len(y)} generated samples; floor, between two real draws of {size}: {floor}"
-    return Estimate(_cost(x[:size], y), method=method)
+    ours, theirs = shuffling(real.rows, rng), shuffling(fake.rows, rng)
+    x, further = (select(real.rows, numbers) for numbers in (ours[:size], ours[size : 2 * size]))
+    y = select(fake.rows, theirs[:size])
+    floor = f"{_cost(x, further):.6g}" if len(further) == size else "unknown"
+    method = f"{len(x)} real, {len(y)} generated samples; floor, between two real draws of {size}: {floor}"
+    return Estimate(_cost(x, y), method=method)
 
 
 def _cost(x: Tensor, y: Tensor) -> float:

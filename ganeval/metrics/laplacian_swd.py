@@ -90,7 +90,8 @@ def by_level(rows: Tensor) -> list[tuple[int, Tensor]]:
 
 def normalised(patches: Tensor) -> Tensor:
     """(N, P, 3, 49) => float32 (N * P, 147), every channel with mean 0 and standard deviation 1 over all of them."""
-    values = patches.double()
-    values = values - values.mean((0, 1, 3), keepdim=True)
-    spread = values.square().mean((0, 1, 3), keepdim=True).sqrt()
+    values = patches.to(torch.float64, copy=True)
+    values.sub_(values.mean((0, 1, 3), keepdim=True))
+    count = values.numel() // values.shape[2]
+    spread = torch.linalg.vector_norm(values, dim=(0, 1, 3), keepdim=True) / math.sqrt(count)
     return values.div_(torch.where(spread > 0, spread, 1.0)).flatten(0, 1).flatten(1).float()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ganeval import linalg
 from ganeval.errors import GanevalError
@@ -59,13 +60,18 @@ def mmd_rbf(real: Features, fake: Features, *, bandwidth: float = 0.0, rng: np.r
 
 
 def _median_distance(real: Features, fake: Features, rng: np.random.Generator) -> float:
-    drawn = torch.cat([linalg.shuffled(each.rows, rng)[:_PAIRED] for each in (real, fake)])
-    squares = torch.cat([distances for _, distances in linalg.squared_distances(drawn, drawn)])
-    above = torch.triu_indices(len(drawn), len(drawn), 1)
-    median = float(squares[above[0], above[1]].median().sqrt())
+    x, y = (linalg.select(each.rows, linalg.shuffling(each.rows, rng)[:_PAIRED]) for each in (real, fake))
+    across = torch.cat([distances.flatten() for _, distances in linalg.squared_distances(x, y)])
+    median = float(torch.cat([across, _within(x), _within(y)]).median().sqrt())
     if not median:
         raise GanevalError(
             "mmd_rbf: half of all pairs of samples have equal features, so their median distance is 0: "
             "look at the images, or set mmd_rbf.bandwidth"
         )
     return median
+
+
+def _within(rows: Tensor) -> Tensor:
+    """Squared distances of all pairs of these rows."""
+    squares = torch.cat([distances for _, distances in linalg.squared_distances(rows, rows)])
+    return squares[tuple(torch.triu_indices(len(rows), len(rows), 1))]
