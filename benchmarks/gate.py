@@ -222,7 +222,7 @@ def both_ways(plan: Plan, rng: np.random.Generator) -> Trial:
 
 def trials(plan: Plan, name: str, one: Callable[[np.random.Generator], Trial]) -> list[Trial]:
     """As many as planned, those of an earlier run included. Trial i depends on its number alone."""
-    about = f"{name}-{plan.steps}-{plan.count}-{plan.pool}-{'-'.join(plan.metrics)}"
+    about = f"{name}-{plan.data.replace(':', '-')}-{plan.steps}-{plan.count}-{plan.pool}-{'-'.join(plan.metrics)}"
     file = plan.work / f"{about}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
     done = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

@@ -12,6 +12,7 @@ from ganeval.linalg import shuffled, squared_distances
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
+from ganeval.uncertainty.halving import halving
 
 
 @metric(
@@ -21,6 +22,7 @@ from ganeval.uncertainty import Estimate, accuracy_interval
     paper="Lopez-Paz and Oquab 2017, arXiv:1610.06545",
     family="classifier",
     cost="N^2 D",
+    interval=halving(splits=16, most=1000),
 )
 def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Generator) -> Estimate:
     """Accuracy of a k-nearest-neighbour classifier, real against generated, fitted on one half and tested on the other.
@@ -31,7 +33,8 @@ def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Gener
     Formula: the mean of the shares of real and of generated samples of the second halves whose k nearest samples of the
     first halves are mostly of their own set.
 
-    Trust: above 0.5 by more than its interval, generated samples live elsewhere or crowd together. In many dimensions
+    Trust: above 0.5 by more than its interval, generated samples live elsewhere or crowd together. The interval is for
+    the value at these counts and counts what the fitted half varies by, too. In many dimensions
     neighbours become uninformative, and it finds less than `c2st`.
 
     Blind to: copies, which lower it like perfect samples, below 0.5 even; and to quality beyond being told apart.
@@ -54,8 +57,10 @@ def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Gener
     votes = [_votes(rows, known, k) for rows in new]  # the share of generated samples among the neighbours
     right = [float((votes[0] < 0.5).sum() + (votes[0] == 0.5).sum() / 2)]
     right += [float((votes[1] > 0.5).sum() + (votes[1] == 0.5).sum() / 2)]
-    method = f"binomial interval of the accuracy of this classifier, k = {k}, {count} fitted and tested of each set"
-    return accuracy_interval((right[0], right[1]), (len(new[0]), len(new[1])), method)
+    method = f"k = {k}, {count} fitted and tested of each set"
+    if sum(right) in (0, 2 * count):  # halves would show no spread
+        return accuracy_interval((right[0], right[1]), (count, count), f"binomial interval, {method}")
+    return Estimate(sum(right) / (2 * count), method=method)
 
 
 def _halves(rows: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -28,10 +28,10 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
     """An interval of the value at these counts: what as many new samples would give on average.
 
     Both sets are halved at random `splits` times (Shao and Wu 1989: a delete-half jackknife, right for neighbours and
-    quantiles too). With a and b the values of the two halves, mean((a - b)^2) / 4 is the variance of the whole's value,
-    except that interactions of pairs, all there is for degenerate statistics, count twice; var((a + b) / 2) is that
-    part, and is taken off. At most `most` rows of a set take part, the spread is scaled by 1/sqrt(N) from there. A
-    training set is taken as given, and so are random directions and draws.
+    quantiles too). The values of the two halves, a and b, are independent, so mean((a - b)^2) / 4 is half of what a
+    half varies by: the variance of the whole's value wherever that falls as 1/N, and twice that for squared distances
+    between equal populations, where it falls as 1/N^2. At most `most` rows of a set take part, the spread is scaled by
+    1/sqrt(N) from there. A training set is taken as given, and so are random directions and draws.
     """
 
     def interval(found: Estimate, inputs: dict[str, Summary], again: Again) -> Estimate:
@@ -58,8 +58,7 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
 
 def _error(pairs: np.ndarray) -> float:
     """Standard error of the whole's value from those of halves, (splits, 2)."""
-    twice = float(np.square(pairs[:, 0] - pairs[:, 1]).mean()) / 4
-    return math.sqrt(max(twice / 2, twice - float(pairs.mean(1).var(ddof=1))))
+    return math.sqrt(float(np.square(pairs[:, 0] - pairs[:, 1]).mean()) / 4)
 
 
 def _halves(taken: Mapping[str, _Taken], splits: int) -> Iterator[list[dict[str, Features]]]:

@@ -62,7 +62,7 @@ def test_frechet_intervals_of_a_copy_are_zero() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["precision", "recall", "coverage", "swd"])
+@pytest.mark.parametrize("name", ["precision", "recall", "coverage", "c2st_knn", "swd"])
 def test_halving_gives_the_spread_between_samples(name: str) -> None:
     found = [
         score(name, {"real": of(Features, rows(200, 4, 2 * s)), "fake": of(Features, rows(200, 4, 2 * s + 1, 1.3))})
