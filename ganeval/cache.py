@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from ganeval.files import replacing
 from ganeval.summaries import KINDS, Summary
@@ -62,6 +64,17 @@ class Cache:
         about = {"kind": entry.summary.kind, "position": entry.position, "skipped": entry.skipped}
         with replacing(self._path(entry.key)) as temporary:
             save_file(entry.summary.state_dict(), temporary, metadata={"entry": json.dumps(about)})
+
+    def derived(self, key: str, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """What `make()` computes from the whole summary under `key`, called `name`: read, or made and written."""
+        path = self._path(self.key(key, name))
+        try:
+            return load_file(path)[name]
+        except (FileNotFoundError, SafetensorError, KeyError):
+            made = make()
+        with replacing(path) as temporary:
+            save_file({name: made.contiguous()}, temporary)
+        return made
 
     def _path(self, key: str) -> Path:
         return self.root / "summaries" / key[:2] / f"{key}.safetensors"

@@ -182,6 +182,9 @@ def summarise(name: str, source: Opened, wanted: set[Want], run: Pass) -> dict[W
         positions = {0}
     if missing:
         _extract(name, source, missing, positions.pop(), run)
+    for entry in entries.values():
+        if cache is not None and entry.key and isinstance(entry.summary, Features):
+            entry.summary.recall = partial(cache.derived, entry.key)
     source.skipped[:] = next((e.skipped for e in entries.values() if e.skipped), source.skipped)
     return {want: entry.summary for want, entry in entries.items()}
 

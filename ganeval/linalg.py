@@ -163,7 +163,7 @@ class _Centred(NamedTuple):
 
     def squared_distances(self, other: _Centred) -> Tensor:
         distances = torch.addmm(other.norms, self.rows, other.rows.T, alpha=-2).add_(self.norms[:, None])
-        if float(distances.amin()) <= _ROUNDING * float(self.norms.max() + other.norms.max()):
+        if distances.numel() and float(distances.amin()) <= _ROUNDING * float(self.norms.max() + other.norms.max()):
             distances.masked_fill_(distances <= _ROUNDING * (self.norms[:, None] + other.norms), 0.0)
         return distances
 

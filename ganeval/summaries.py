@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import ClassVar, Self
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import ClassVar, Self, TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,7 +16,11 @@ from ganeval import linalg
 from ganeval.errors import GanevalError
 from ganeval.row_sample import RowSample
 
+_MANY = 10_000  # rows, from which on distances between all of them take longer to compute than to read
 _LEAST_CHUNK = 1024  # rows folded together; more would only cost memory, fewer would cost D x D additions
+
+Recall: TypeAlias = Callable[[str, Callable[[], Tensor]], Tensor]
+"""(name, how it is made) => the tensor of that name that belongs to these rows."""
 
 
 class Summary(ABC):
@@ -59,7 +64,11 @@ class Summary(ABC):
 
 
 class Features(Summary):
-    """All rows, float32 (N, D), in order. For metrics that compare samples with samples."""
+    """All rows, float32 (N, D), in order. For metrics that compare samples with samples.
+
+    Attributes:
+        recall: where results that took long stay between runs, if anywhere.
+    """
 
     kind = "features"
 
@@ -68,6 +77,7 @@ class Features(Summary):
         self._radii: Tensor | None = None
         self._moments: Moments | None = None
         self._measuring = threading.Lock()
+        self.recall: Recall | None = None
         self.count = 0
 
     def update(self, rows: Tensor) -> None:
@@ -75,7 +85,7 @@ class Features(Summary):
 
     def _take(self, rows: Tensor) -> None:
         self._rows.append(rows)
-        self._radii = self._moments = None
+        self._radii = self._moments = self.recall = None
         self.count += len(rows)
         self.width = rows.shape[1]
 
@@ -98,8 +108,12 @@ class Features(Summary):
         self.require(k + 1, f"a distance to the {k}-th neighbour")
         with self._measuring:  # or metrics that run at once would each compute them
             if self._radii is None or self._radii.shape[1] < k:
-                self._radii = linalg.neighbour_distances(self.rows, min(max(k, 8), self.count - 1))
+                self._radii = self._neighbours(min(max(k, 8), self.count - 1))
             return self._radii[:, k - 1]
+
+    def _neighbours(self, k: int) -> Tensor:
+        make = partial(linalg.neighbour_distances, self.rows, k)
+        return self.recall(f"distances to {k} neighbours", make) if self.recall and self.count >= _MANY else make()
 
     @property
     def moments(self) -> Moments:

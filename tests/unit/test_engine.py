@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganeval import engine
+from ganeval import engine, linalg, summaries
 from ganeval.cache import Cache
 from ganeval.engine import Pass, Request, evaluate
 from ganeval.errors import GanevalError
@@ -108,6 +108,26 @@ def test_what_is_cached_is_not_read_again(tmp_path: Path) -> None:
     assert values(real, fake, run) == first
     assert not real.reads
     assert not fake.reads
+
+
+def test_distances_within_a_large_set_are_read_in_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "_MANY", 50)
+    real, fake, run = Noise(60, 0), Noise(40, 1), Pass({"means": Means()}, 16, Cache(tmp_path))
+    first = values(real, fake, run, ("realism",))
+    files = set(tmp_path.rglob("*.safetensors"))
+    assert len(files) == 3  # both sets' rows, and the distances of the larger one
+    computed: list[int] = []
+    distances = linalg.neighbour_distances
+
+    def counted(rows: Tensor, k: int) -> Tensor:
+        computed.append(len(rows))
+        return distances(rows, k)
+
+    monkeypatch.setattr(linalg, "neighbour_distances", counted)
+    assert values(real, fake, run, ("realism",)) == first
+    assert 60 not in computed
+    values(Noise(60, 2), fake, run, ("realism",))
+    assert 60 in computed
 
 
 def test_another_network_or_content_misses_the_cache(tmp_path: Path) -> None:

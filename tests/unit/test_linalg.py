@@ -65,6 +65,10 @@ def test_nearest_matches_brute_force() -> None:
     np.testing.assert_allclose(distances, brute.min(1), rtol=1e-9)
 
 
+def test_no_centres_hold_no_points() -> None:
+    assert linalg.balls_around(rows(3, 2, 0), torch.empty(0, 2), torch.empty(0)).tolist() == [0, 0, 0]
+
+
 def test_strict_balls_leave_their_surface_out() -> None:
     point, centre, radius = torch.tensor([[1.0]]), torch.tensor([[0.0]]), torch.tensor([1.0])
     assert linalg.balls_around(point, centre, radius).item() == 1
