@@ -257,10 +257,11 @@ def _tiles(x: Tensor, y: Tensor, *, upper: bool = False) -> Iterator[tuple[slice
         yield from ((part, slice(0, len(y)), distances) for part, distances in squared_distances(x, y))
         return
     centre = y.double().mean(0)
-    for columns in _steps(len(y)):
-        ours = _Centred.of(y[columns], centre)
-        for rows in _steps(columns.stop if upper else len(x)):
-            yield rows, columns, _Centred.of(x[rows], centre).squared_distances(ours)
+    ours = [(rows, _Centred.of(x[rows], centre)) for rows in _steps(len(x))]
+    for number, columns in enumerate(_steps(len(y))):
+        theirs = ours[number][1] if upper else _Centred.of(y[columns], centre)
+        for rows, part in ours[: number + 1] if upper else ours:
+            yield rows, columns, part.squared_distances(theirs)
 
 
 def _steps(count: int) -> Iterator[slice]:
