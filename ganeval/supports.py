@@ -38,11 +38,13 @@ class Support:
         rows: float32 (N, D).
         bandwidth: at this distance the cosine kernel ends.
         band: what bootstrap resampling moves the density by, in the density's unnormalised unit.
+        inside: which of the rows lie inside, bool (N,): outliers do not.
     """
 
     rows: Tensor
     bandwidth: float
     band: float
+    inside: Tensor
 
     def holds(self, points: Tensor) -> Tensor:
         """Which of the points (M, D) lie inside, bool (M,)."""
@@ -67,7 +69,8 @@ def support(rows: Tensor, k: int, *, alpha: float, resamples: int, rng: np.rando
     weights = torch.cat([torch.ones(n, 1, dtype=torch.float64), drawn], 1) / n
     densities = _densities(rows, rows, bandwidth, weights)
     moved = (densities[:, 1:] - densities[:, :1]).abs().amax(0)
-    return Support(rows, bandwidth, float(moved.quantile(1 - alpha)))
+    band = float(moved.quantile(1 - alpha))
+    return Support(rows, bandwidth, band, densities[:, 0] > band)
 
 
 def _balloon(rows: Tensor, k: int) -> float:
@@ -119,12 +122,11 @@ def shared_part(
     inner, outer = (
         support(side, k, alpha=alpha, resamples=resamples, rng=np.random.default_rng(seed)) for side in (own, theirs)
     )
-    counted = inner.holds(own)
-    if not bool(counted.any()):
+    if not bool(inner.inside.any()):
         raise GanevalError(
             f"no sample of {len(rows)} stands out of the noise at level {1 - alpha:g}: use more images, or raise alpha"
         )
-    return outer.holds(own)[counted].double().mean().item()
+    return outer.holds(inner.rows[inner.inside]).double().mean().item()
 
 
 def projected(rows: Tensor, width: int, rng: np.random.Generator) -> Tensor:
