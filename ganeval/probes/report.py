@@ -97,8 +97,9 @@ def markdown(probed: Probed, command: str) -> str:
         layers = [(one.name, f"{one.width:,}", _setting(one), *_percent(one)) for one in probed.layers]
         parts += ["## Each block alone", _table(HEADER, layers)]
     parts += ["## By class", _table(("class", "accuracy %"), _by_class(probed))]
-    curves = [(name, _labels(one), *_percent(one)) for name, curve in probed.curves.items() for one in curve]
-    parts += ["## Learning curves", _table(("features", "labels per class", "accuracy %", "error %"), curves)]
+    if _curved(probed):
+        curves = [(name, _labels(one), *_percent(one)) for name, curve in probed.curves.items() for one in curve]
+        parts += ["## Learning curves", _table(("features", "labels per class", "accuracy %", "error %"), curves)]
     return "\n\n".join([*parts, f"```\n{command}\n```"]) + "\n"
 
 
@@ -106,8 +107,9 @@ def html(probed: Probed, command: str) -> str:
     """One page that loads nothing."""
     from ganeval.reporting.page import environment
 
+    curves = [("Learning curves", "Bands are 1.96 standard deviations of the draws.", _curves(probed))]
     figures = [
-        ("Learning curves", "Bands are 1.96 standard deviations of the draws.", _curves(probed)),
+        *(curves if _curved(probed) else []),
         ("Each block alone", "The same SVM on one block's features.", _layers(probed)),
         ("What is confused", f"{probed.outcomes[0].name}: rows true, columns found, in percent.", _confused(probed)),
         ("The features", "Test images on the two main directions of their features, by class.", _scatter(probed)),
@@ -128,6 +130,11 @@ def html(probed: Probed, command: str) -> str:
             command=command,
         )
     )
+
+
+def _curved(probed: Probed) -> bool:
+    """Whether there is a curve of more than the table's own point."""
+    return any(len(curve) > 1 for curve in probed.curves.values())
 
 
 def _setting(outcome: Outcome) -> str:

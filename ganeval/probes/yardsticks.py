@@ -50,16 +50,18 @@ class PatchDictionary:
 
     def __call__(self, images: Tensor) -> Tensor:
         """uint8 (N, C, S, S) => float32 (N, 4K)."""
-        return torch.cat([self._rows(part) for part in torch.split(images, 20)])
+        return torch.cat([self._rows(part) for part in torch.split(images, 4)])
 
     def _rows(self, images: Tensor) -> Tensor:
         patches = _normalised(unfold(images.float(), PATCH).mT)  # (N, places, P)
         side = math.isqrt(patches.shape[1])
         white = (patches - self.mean) @ self.whitening
-        squares = white.square().sum(2, keepdim=True) + self.centroids.square().sum(1) - 2 * white @ self.centroids.T
-        distances = squares.clamp(min=0).sqrt()
+        centroids = self.centroids.T.expand(len(images), -1, -1)
+        # in place, and few images at a time: fresh memory of this size costs more than the products
+        squares = white.square().sum(2, keepdim=True) + self.centroids.square().sum(1)
+        distances = squares.baddbmm_(white, centroids, alpha=-2).clamp_(min=0).sqrt_()
         # the triangle: how much nearer than on average
-        near = (distances.mean(2, keepdim=True) - distances).clamp(min=0).view(len(images), side, side, -1)
+        near = (distances.mean(2, keepdim=True) - distances).clamp_(min=0).view(len(images), side, side, -1)
         half = side // 2
         quadrants = [near[:, rows, columns].sum((1, 2)) for rows in _halves(half) for columns in _halves(half)]
         return (torch.cat(quadrants, 1) - self.offset) / self.scale
