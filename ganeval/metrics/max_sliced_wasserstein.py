@@ -86,10 +86,6 @@ def _ascend(x: Tensor, y: Tensor, directions: Tensor, iterations: int) -> tuple[
     once no start moves any more.
     """
     x, y = x.double(), y.double()
-    if len(x) + len(y) + len(directions) < x.shape[1]:  # all happens in the span of these rows
-        axes = torch.linalg.qr(torch.cat([x, y, directions]).T).Q
-        best, highest = _ascend(x @ axes, y @ axes, directions @ axes, iterations)
-        return best @ axes.T, highest
     left, right, masses = plan(len(x), len(y))
     best, highest, before = directions[:1], -1.0, torch.zeros(len(directions)).double()
     for _ in range(iterations):
