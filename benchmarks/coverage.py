@@ -1,11 +1,13 @@
 """How often do nominal 95 % intervals hold what they are for? Simulations, in pieces that can be resumed.
 
-    python benchmarks/coverage.py [--only fd-gaussian-16-400 ...] [--trials 400] [--out reports/trust]
+    python benchmarks/coverage.py [--only fd-gaussian-16-400 ...] [--trials 400] [--out DIR] [--work DIR]
 
 Every trial draws two new samples, scores them as `ganeval score` would, and asks whether the interval holds its target:
 the population value (in closed form, or that of the full sets), or the mean of the value over all trials where the
-interval is for the value at these counts. Answers are kept in OUT/coverage.json, one piece after the other, and
-OUT/coverage.md is written anew each time. `fd-efficientnet-1280-2000` needs --real and --fake, float32 rows in .npy.
+interval is for the value at these counts. Every trial is appended to a file in --work, from which a run that was
+stopped, or one of more trials, goes on: empty that folder when an interval has changed. Answers are kept in
+OUT/coverage.json, one piece after the other, and OUT/coverage.md is written anew each time.
+`fd-efficientnet-1280-2000` needs --real and --fake, float32 rows in .npy.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from ganeval.files import replace_text
 from ganeval.gaussians import Gaussian, frechet
 from ganeval.metrics.metric import estimated, get
 from ganeval.summaries import Summary
+from ganeval.uncertainty import Estimate
 
 Rows = NDArray[np.float32]
 Draw = Callable[[np.random.Generator, int], tuple[Rows, Rows]]
@@ -58,7 +61,7 @@ def scales(d: int, shape: str) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Standard deviations of real and of generated features, and the mean of the generated ones, (D,) each."""
     if shape == "gaussian":
         return np.ones(d), np.linspace(0.5, 1.2, d), np.full(d, 0.1)
-    real = np.arange(1, d + 1) ** -0.5
+    real: NDArray[np.float64] = np.arange(1, d + 1, dtype=np.float64) ** -0.5
     return real, real * np.where(np.arange(d) % 2, 0.8, 1.1), 0.3 * real
 
 
@@ -102,8 +105,10 @@ def pieces(populations: tuple[Rows, Rows] | None) -> dict[str, Piece]:
     return made
 
 
-OTHERS = ("kid", "mmd_rbf", "energy_distance", "precision", "recall", "density", "coverage", "c2st", "c2st_knn")
-OTHERS += ("one_nn", "swd")
+OTHERS = (
+    *("kid", "mmd_rbf", "energy_distance", "precision", "recall", "density", "coverage"),
+    *("c2st", "c2st_knn", "one_nn", "swd", "js_classifier"),
+)
 
 
 def full_distance(real: Rows, fake: Rows) -> float:
@@ -111,18 +116,23 @@ def full_distance(real: Rows, fake: Rows) -> float:
     return frechet(*(Gaussian.of(torch.from_numpy(rows)) for rows in (real, fake)))
 
 
-def run(piece: Piece, trials: int) -> Answer:
-    """Score `trials` pairs of samples."""
-    metric, found = get(piece.metric), []
-    for trial in range(trials):
-        sets = [
-            summary(kind, rows)
-            for kind, rows in zip(metric.sets.values(), piece.draw(np.random.default_rng([trial, 7]), piece.n))
-        ]
-        inputs: Mapping[str, Summary] = dict(zip(metric.sets, sets, strict=True))
-        estimate = estimated(metric, inputs, metric.options, draws=partial(np.random.default_rng, 0))
-        found.append((estimate.value, estimate.low, estimate.high))
-    value, low, high = np.array(found, dtype=np.float64).T
+def scored(piece: Piece, rng: np.random.Generator) -> Estimate:
+    """The metric of two new samples."""
+    metric = get(piece.metric)
+    sets = [summary(kind, rows) for kind, rows in zip(metric.sets.values(), piece.draw(rng, piece.n), strict=True)]
+    inputs: Mapping[str, Summary] = dict(zip(metric.sets, sets, strict=True))
+    return estimated(metric, inputs, metric.options, draws=partial(np.random.default_rng, 0))
+
+
+def run(piece: Piece, trials: int, file: Path) -> Answer:
+    """Score `trials` pairs of samples, less those in `file`, to which each is added: value, low and high."""
+    found = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    for trial in range(len(found), trials):
+        estimate = scored(piece, np.random.default_rng([trial, 7]))
+        found.append([estimate.value, estimate.low, estimate.high])
+        with file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(found[-1]) + "\n")
+    value, low, high = np.array(found[:trials], dtype=np.float64).T
     target = float(value.mean()) if piece.truth is None else piece.truth()
     inside = float(((low <= target) & (target <= high)).mean())
     return Answer(piece.metric, piece.n, trials, target, float(value.mean()), inside, float((high - low).mean()))
@@ -160,6 +170,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", nargs="*", default=[])
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--out", type=Path, default=Path("reports/trust"))
+    parser.add_argument("--work", type=Path, default=Path("build/coverage"), help="trials")
     parser.add_argument("--real", type=Path)
     parser.add_argument("--fake", type=Path)
     given = parser.parse_args(arguments)
@@ -167,11 +178,12 @@ def main(arguments: list[str] | None = None) -> None:
     known = pieces(populations)
     if unknown := set(given.only) - set(known):
         parser.error(f"no such simulation: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    given.out.mkdir(parents=True, exist_ok=True)
+    for folder in (given.out, given.work):
+        folder.mkdir(parents=True, exist_ok=True)
     file = given.out / "coverage.json"
     answers = {k: Answer(**v) for k, v in json.loads(file.read_text()).items()} if file.exists() else {}
     for name in given.only or [name for name in known if name not in answers]:
-        answers[name] = run(known[name], given.trials)
+        answers[name] = run(known[name], given.trials, given.work / f"{name}.jsonl")
         replace_text(file, json.dumps({k: asdict(v) for k, v in answers.items()}, indent=2) + "\n")
         replace_text(given.out / "coverage.md", table(answers))
         print(name, answers[name], flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganeval.linalg import nearest
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty.halving import halving
 
@@ -13,6 +13,7 @@ from ganeval.uncertainty.halving import halving
     range=(0, 1),
     optimum=1,
     paper="Naeem et al. 2020, arXiv:2002.09797",
+    laws=Laws(sees=frozenset({"shift", "modes"})),
     family="neighbours",
     cost="(N + M) M D",
     interval=halving(splits=16, most=1000),

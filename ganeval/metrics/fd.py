@@ -9,7 +9,7 @@ from torch import Tensor
 from ganeval.errors import GanevalError
 from ganeval.gaussians import Gaussian, frechet
 from ganeval.keeping import Kept
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Moments
 from ganeval.uncertainty.frechet import population_frechet
 
@@ -23,6 +23,7 @@ _kept: Kept[float] = Kept()  # several metrics start from it
     paper="Heusel et al. 2017, arXiv:1706.08500",
     family="Frechet",
     cost="N D^2 + D^3, or N^2 D where N < D",
+    laws=Laws(sees=frozenset({"shift", "modes"})),
     interval=population_frechet,
 )
 def fd(real: Moments, fake: Moments, *, ddof: int = 1) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from ganeval.errors import GanevalError
 from ganeval.kernels import mmd2, polynomial
 from ganeval.linalg import shuffled
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, squared_interval
 
@@ -24,6 +24,7 @@ _MOST = 4000
     paper="Binkowski et al. 2018, arXiv:1801.01401",
     family="kernel",
     cost="(N + M)^2 D",
+    laws=Laws(sees=frozenset({"shift", "modes"})),
 )
 def kid(
     real: Features,

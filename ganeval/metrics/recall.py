@@ -13,7 +13,7 @@ from ganeval.uncertainty.halving import halving
     range=(0, 1),
     optimum=1,
     paper="Kynkaanniemi et al. 2019, arXiv:1904.06991",
-    laws=Laws(blind=frozenset({"mixing"})),
+    laws=Laws(sees=frozenset({"shift", "modes"}), blind=frozenset({"mixing"})),
     family="neighbours",
     cost="(N + M) N D",
     interval=halving(splits=16, most=1000),
