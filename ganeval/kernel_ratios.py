@@ -21,7 +21,7 @@ WIDEST = 3
 _POINTS = {1: 4096, 2: 224, 3: 64}  # along an axis of the grid
 _MARGIN = 0.1  # of the range, on either side
 _WIDTHS = 0.06 * 1.35 ** np.arange(12)  # bandwidths in standard deviations, tried for either set
-_EMPTY = 1e-3  # of one sample: the density far from all of them
+_EMPTY = 1e-2  # of one sample: the density far from all; with less, one sample out there decides a mean of ratios
 _FURTHEST = 30.0
 
 
@@ -96,17 +96,24 @@ def _smooth(counts: Array, width: float, step: Array) -> Array:
 
 def _log_density(fitted: Array, places: Array, width: float, step: Array) -> Array:
     """Log of the kernel density of `fitted` (M, D) at `places` (N, D), up to the grid's constant."""
-    density = _smooth(_counts(fitted), width, step)
-    values = map_coordinates(density, places.T, order=1, mode="nearest") / len(fitted)
+    return _log_at(_counts(fitted), places, width, step)
+
+
+def _log_at(counts: Array, places: Array, width: float, step: Array) -> Array:
+    """The same from samples that are counted on the grid already."""
+    number = counts.sum()
+    values = map_coordinates(_smooth(counts, width, step), places.T, order=1, mode="nearest") / number
     peak = float(np.prod(np.minimum(step / (width * np.sqrt(2 * np.pi)), 1.0)))
-    found: Array = np.log(np.maximum(values, _EMPTY * peak / len(fitted)))
+    found: Array = np.log(np.maximum(values, _EMPTY * peak / number))
     return found
 
 
 def _bandwidth(places: Array, step: Array) -> float:
-    """In standard deviations of the mixture: fitted to two thirds of the samples, likeliest for the other third."""
-    first, second = places[: 2 * len(places) // 3], places[2 * len(places) // 3 :]
-    scores = [float(_log_density(first, second, width, step).mean()) for width in _WIDTHS]
+    """In standard deviations of the mixture: fitted to two folds, likeliest for the third, over all three of them."""
+    scores = np.zeros(len(_WIDTHS))
+    for part in _folds(len(places)):
+        others = _counts(np.delete(places, part, 0))
+        scores += [float(_log_at(others, places[part], width, step).sum()) for width in _WIDTHS]
     best = float(_WIDTHS[int(np.argmax(scores))])
     found: float = best * (2 ** (1 / (4 + places.shape[1])))  # a third of the samples is half of two thirds
     return found

@@ -7,6 +7,7 @@ densities are constant within a ball of the nearest few samples, and in many dim
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -19,6 +20,9 @@ from ganeval.ratios import Array
 
 _TREE = 8  # dimensions up to which a tree is faster than all distances
 _CROWDED = 6.0  # intrinsic dimensions from which on the nearest of some thousand samples are far away
+FURTHER = 4
+"""Times as many neighbours for a second opinion."""
+_SETTLED = 0.15  # of the value: what two numbers of neighbours may differ by
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -67,6 +71,23 @@ def intrinsic_dimension(x: Tensor, k: int = 10) -> float:
     return float(x.shape[1]) if mean <= 0 else min(float(x.shape[1]), (k - 2) / ((k - 1) * mean))
 
 
+def unsettled(near: Sequence[Array], far: Sequence[Array], k: int) -> tuple[str, ...]:
+    """A warning where `FURTHER` times as many neighbours give another value: densities change within the balls.
+
+    Either divergence is the mean over `near` (of k neighbours) and `far` of the means of the terms of each set.
+    """
+    one, other = (float(np.mean([terms.mean() for terms in sides])) for sides in (near, far))
+    apart = [a - b for a, b in zip(near, far)]
+    noise = math.sqrt(sum(float(each.var()) / len(each) for each in apart)) / len(apart)
+    if abs(one - other) <= max(_SETTLED * max(one, other), 3 * noise):
+        return ()
+    return (
+        f"{k} neighbours give {one:.3g} and {FURTHER * k} give {other:.3g}: the densities change within the balls of "
+        "neighbours, or most of the value lies where hardly a sample is, so it may be wrong by more than the interval "
+        "says; use more samples, or a classifier",
+    )
+
+
 def doubts(x: Tensor, y: Tensor) -> tuple[str, ...]:
     """Why the estimate should not be believed: many dimensions, or samples that repeat."""
     found = []
@@ -74,7 +95,8 @@ def doubts(x: Tensor, y: Tensor) -> tuple[str, ...]:
     if dimensions > _CROWDED:
         found.append(
             f"samples fill {dimensions:.0f} dimensions: in more than {_CROWDED:.0f} the nearest neighbours are too far "
-            "away for densities, and divergences come out too low; set `components`, or use a classifier"
+            "away for densities, and divergences come out too low, or too high where spreads differ; set `components`, "
+            "or use a classifier"
         )
     if any(len(torch.unique(side, dim=0)) < 0.99 * len(side) for side in (x, y)):
         found.append("samples repeat: distances of 0 have no density, and counts of ties stand in for it")

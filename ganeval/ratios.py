@@ -34,6 +34,9 @@ LIMITS: dict[Divergence, float] = {
 }
 _ONE_SIDED = float(norm.ppf(0.95))
 _LONELY = 0.02
+_FEW_WEIGHTS = 50  # samples in effect, below which a mean of weights is not to be relied on
+_SPREAD = 1.0  # of a logit between models, up to which the exponential is carried on
+_CARRIED = 0.22  # of a value, that may lie above what the fits prove
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,15 @@ def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
     share = 0.5 if divergence == "chi2" else 1.0  # its terms are squares of the ratio
     sides = (on_real, _clipped(ratios.real, ratios, share)), (on_fake, _clipped(ratios.fake, ratios, share))
     lower = [form(each.mean(0)) for form, each in sides]
-    carried = [_carried(form, each) for form, each in sides]
+    spread_of = math.inf if divergence in ("js", "tv") else _SPREAD
+    carried = [_carried(form, each, spread_of) for form, each in sides]
     beyond = _beyond(ratios, divergence)
     carried = [terms + more for terms, more in zip(carried, beyond)]
     (value, error), (bound, spread) = _mean(carried), _mean(lower)
     found = normal_interval(value, error, f"interval of cross-fitted terms; {ratios.how}")
     details = {"bound": max(0.0, bound - _ONE_SIDED * spread), "bound_mean": bound, **separation(ratios)}
-    warnings = (*ratios.warnings, *_unmet(ratios, divergence))
+    warnings = (*ratios.warnings, *_unmet(ratios, divergence), *_few_weights(ratios, divergence))
+    warnings += _unlearnt(value, bound, error) if divergence == "js" else ()
     return bounded(replace(found, details=details), LIMITS[divergence], warnings)
 
 
@@ -101,12 +106,41 @@ def _unmet(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
         )
 
 
-def _carried(form: Callable[[Array], Array], logits: Array) -> Array:
-    """Terms (N,) for infinitely many models, from one and from all m of (m, N)."""
-    together: Array = form(logits.mean(0))
+def _few_weights(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
+    """A warning where a mean of exp(T) rests on few samples (the effective number of Kong 1992)."""
+    logits = {"kl": ratios.fake, "chi2": ratios.fake, "kl_reverse": -ratios.real}.get(divergence)
+    if logits is None:
+        return
+    logs = _clipped(logits, ratios).mean(0)
+    effective = math.exp(2 * float(logsumexp(logs)) - float(logsumexp(2 * logs)))
+    if effective < _FEW_WEIGHTS:
+        yield (
+            f"the mean of the density ratio rests on {effective:.0f} of {len(logs)} samples in effect, where "
+            f"{_FEW_WEIGHTS} or more are needed: the value is unsteady, and its interval too narrow; JS is steadier"
+        )
+
+
+def _unlearnt(value: float, bound: float, error: float) -> tuple[str, ...]:
+    """A warning where much of a value is no bound, but what more fits are expected to add to it."""
+    if value - bound <= max(_CARRIED * value, error):
+        return ()
+    return (
+        f"fits prove {max(0.0, bound):.3g} of {value:.3g} nats, and the rest is what more of them would add: so many "
+        "samples do not suffice to learn the difference, and the value, interval included, may be too low",
+    )
+
+
+def _carried(form: Callable[[Array], Array], logits: Array, reach: float) -> Array:
+    """Terms (N,) for infinitely many models, from one and from all m of (m, N).
+
+    The line on which both lie is one of small differences between models: where these differ by more than `reach`, an
+    exponential of one of them says nothing of what more would add.
+    """
+    middle = logits.mean(0)
+    together: Array = form(middle)
     if len(logits) == 1:
         return together
-    alone: Array = form(logits).mean(0)
+    alone: Array = form(np.clip(logits, middle - reach, middle + reach)).mean(0)
     return together + (together - alone) / (len(logits) - 1)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ganeval.errors import GanevalError
 from ganeval.linalg import shuffled
 from ganeval.metrics.metric import metric
-from ganeval.neighbour_ratios import doubts, js_terms, principal
+from ganeval.neighbour_ratios import FURTHER, doubts, js_terms, principal, unsettled
 from ganeval.ratios import bounded
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
@@ -36,7 +36,7 @@ def js_nearest(
     the ball, as sampling until k successes is.
 
     Trust: in few dimensions, or on a manifold of few, from a thousand samples on; in more than about six it comes out
-    too low, and warns.
+    too low, and warns, as it does where four times as many neighbours give another value.
 
     Blind to: copies; and to how far apart sets are that do not overlap: then it is log 2.
 
@@ -53,4 +53,6 @@ def js_nearest(
     error = math.sqrt(sum(float(terms.var(ddof=1)) for terms in sides) / (4 * count))
     value = float(sum(terms.mean() for terms in sides)) / 2
     found = normal_interval(value, error, f"interval of the mean of terms, k = {k}, {x.shape[1]} dimensions")
-    return bounded(found, math.log(2), doubts(x, y))
+    more = FURTHER * k
+    further = unsettled(sides, [js_terms(x, y, more), js_terms(y, x, more)], k) if count > 4 * more else ()
+    return bounded(found, math.log(2), (*doubts(x, y), *further))

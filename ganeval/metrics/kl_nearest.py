@@ -9,7 +9,7 @@ import numpy as np
 
 from ganeval.errors import GanevalError
 from ganeval.metrics.metric import metric
-from ganeval.neighbour_ratios import doubts, kl_terms, principal
+from ganeval.neighbour_ratios import FURTHER, doubts, kl_terms, principal, unsettled
 from ganeval.ratios import bounded
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
@@ -40,7 +40,8 @@ def kl_nearest(
     such terms of either set. Below 0 it is noise, and 0 is returned; the details have the number as it came out.
 
     Trust: in few dimensions, or on a manifold of few, from a thousand samples on. In more than about six it comes out
-    too low, and warns; where hardly a generated sample lies near a real one, no number of neighbours finds how far.
+    too low, or too high where spreads differ, and warns; so it does where four times as many neighbours give another
+    value. Where hardly a generated sample lies near a real one, no number of neighbours finds how far.
 
     Blind to: how far apart sets are that do not overlap, beyond the logarithm of the distance; and to copies.
 
@@ -58,4 +59,5 @@ def kl_nearest(
     error = math.sqrt(terms.var(ddof=1) / len(x) + ratio.var() / len(y))
     name = "KL(real || generated)" if direction == "real_fake" else "KL(generated || real)"
     found = normal_interval(float(terms.mean()), error, f"interval of {name}, k = {k}, {x.shape[1]} dimensions")
-    return bounded(found, warnings=doubts(x, y))
+    further = unsettled([terms], [kl_terms(x, y, FURTHER * k)], k) if min(len(x), len(y)) > 4 * FURTHER * k else ()
+    return bounded(found, warnings=(*doubts(x, y), *further))

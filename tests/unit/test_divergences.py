@@ -137,6 +137,48 @@ def test_many_dimensions_are_warned_of() -> None:
     assert "warnings" not in computed("js_nearest", *pair("manifold", 32).samples(300)).details
 
 
+def warned(name: str, pair_name: str, width: int, count: int = 600) -> str:
+    found = computed(name, *pair(pair_name, width).samples(count, 1))
+    return " ".join(found.details.get("warnings", []))
+
+
+def test_nearest_neighbours_warn_where_more_of_them_give_another_value() -> None:
+    for pair_name in ("covariance", "mode dropped"):  # half or less of KL is found there
+        assert "5 neighbours give" in warned("kl_nearest", pair_name, 2)
+    for pair_name in ("equal", "scale"):
+        assert warned("kl_nearest", pair_name, 2) == ""
+    assert warned("js_nearest", "mixture", 1) == ""
+
+
+def test_a_critic_warns_where_it_knows_only_its_own_samples() -> None:
+    assert "higher than this bound" in warned("w1_critic", "scale", 16)
+    assert warned("w1_critic", "shift", 2) == ""
+
+
+def test_a_value_that_few_fits_prove_is_warned_of() -> None:
+    assert "nats, and the rest" in warned("js_classifier", "mixture", 16)
+    assert warned("js_classifier", "shift", 2) == ""
+
+
+def test_a_mean_of_weights_that_rests_on_few_samples_is_warned_of() -> None:
+    real, fake = np.full((1, 400), 1.0), np.full((1, 400), -1.0)
+    steady = estimated(LogRatios(real, fake, "a rule"), "kl")
+    fake[0, :20] = 5.0
+    unsteady = estimated(LogRatios(real, fake, "a rule"), "kl")
+    assert "warnings" not in steady.details
+    assert "rests on 22 of 400" in unsteady.details["warnings"][0]
+    assert "warnings" not in estimated(LogRatios(real, fake, "a rule"), "js").details
+
+
+def test_one_wild_model_does_not_carry_kl_away() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1, 1000), rng.normal(1, 1, 1000)
+    real, fake = (np.stack([0.5 - side] * 2) for side in (x, y))
+    plain = estimated(LogRatios(real, fake, "two alike"), "kl").value
+    fake[0, 0] = 30.0
+    assert estimated(LogRatios(real, fake, "one of them wild"), "kl").value == pytest.approx(plain, abs=0.1)
+
+
 def test_the_entropy_of_a_gaussian() -> None:
     x = pair("equal", 2).samples(3000)[0]
     assert entropy_terms(x, 5).mean() == pytest.approx(math.log(2 * math.pi * math.e), rel=0.03)
