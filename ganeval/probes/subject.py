@@ -7,10 +7,11 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Module, ModuleDict
 from torch.nn.functional import pad
 
 from ganeval.errors import GanevalError
@@ -65,15 +66,13 @@ def _of_run(path: Path, device: torch.device) -> Subject:
     if spec.source is not None and encode is None:
         raise GanevalError(f"{path}: D of {made.recipe_name} judges images beside their sources, it cannot be probed")
 
-    def fresh(seed: int) -> Module:
-        random = build_networks(recipe, spec, seed, device)
-        codes = (lambda images: recipe.encode(random, images)) if isinstance(recipe, Encoder) else None
-        return _of_images(random["D"], codes).eval()
+    def of_images(nets: ModuleDict) -> Module:
+        return _of_images(nets["D"].eval(), lambda: _code(recipe, nets, spec, device))
 
     return Subject(
         name=made.recipe_name,
-        network=_of_images(nets["D"], encode) if "D" in nets else None,
-        fresh=fresh,
+        network=of_images(nets) if "D" in nets else None,
+        fresh=lambda seed: of_images(build_networks(recipe, spec, seed, device)),
         prepare=lambda images: pad(images.to(device).float() / 127.5 - 1, [spec.margin] * 4, value=-1.0),
         encode=encode,
         size=spec.size - 2 * spec.margin,
@@ -86,25 +85,33 @@ class Codeless(Module):
     """A discriminator of images and codes, which is shown codes of 0: what its convolutions see is the image alone.
 
     Args:
-        encode: prepared images => codes, of which only the shape is wanted.
+        code: of one image, (1, ...); only its shape is wanted.
     """
 
-    def __init__(self, network: Module, encode: Callable[[Tensor], Tensor]) -> None:
+    code: Tensor
+
+    def __init__(self, network: Module, code: Tensor) -> None:
         super().__init__()
-        self.network, self.encode = network, encode
+        self.network = network
+        self.register_buffer("code", torch.zeros_like(code), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, S, S) => what the network says of them."""
-        with torch.no_grad():
-            code = torch.zeros_like(self.encode(images[:1]))
-        said: Tensor = self.network(images, code.repeat(len(images), *[1] * (code.ndim - 1)))
+        said: Tensor = self.network(images, self.code.repeat(len(images), *[1] * (self.code.ndim - 1)))
         return said
 
 
-def _of_images(network: Module, encode: Callable[[Tensor], Tensor] | None) -> Module:
+def _of_images(network: Module, code: Callable[[], Tensor]) -> Module:
     """A discriminator that takes images alone. One of labels as well knows what to do without."""
     wanted = [p for p in inspect.signature(network.forward).parameters.values() if p.default is p.empty]
-    return Codeless(network, encode) if encode is not None and len(wanted) == 2 else network
+    return Codeless(network, code()) if len(wanted) == 2 else network
+
+
+@torch.no_grad()
+def _code(recipe: Any, nets: ModuleDict, spec: Any, device: torch.device) -> Tensor:
+    """What the encoder makes of a black image."""
+    found: Tensor = recipe.encode(nets.eval(), torch.zeros(1, spec.channels, spec.size, spec.size, device=device))
+    return found
 
 
 def _own(text: str, device: torch.device) -> Subject:
