@@ -94,6 +94,8 @@ def test_the_process_exits_with_these_codes(new):
         call = [sys.executable, "-m", "ganeval.cli.main", "gate", *arguments]
         return subprocess.run(call, capture_output=True, check=False).returncode
 
+    assert code(new, "--require", "fd<=12") == 0
+    assert code(new, "--require", "kid<=1") == 1
     assert code(new, "--require", "fd<=10.5") == 3
     assert code(new, "--require", "fd=10.5") == 2
 
