@@ -32,7 +32,7 @@ def one_nn(real: Features, fake: Features, *, rng: np.random.Generator) -> Estim
 
     Trust: for the difference of distributions at large: 0.5 for equal ones, 1 where the sets keep apart or the
     generated ones crowd together. The interval takes the neighbour graph as given, the labels as random: right for
-    equal distributions and too wide otherwise.
+    equal distributions, and a tenth too narrow in a simulation of unequal ones.
 
     Blind to: copying on top of other faults. Towards 0, generated samples sit on top of real ones: well below 0.5 is
     copying, not quality, and with poor samples it averages to 0.5.
