@@ -69,7 +69,7 @@ def test_from_training_to_the_report_and_not_twice(
     made = {each.name: each.result for each in entries(settings(root, tmp_path))}
     assert set(made) == set(asked)
     assert set(made["wgan"].studies) == {"critic"}
-    assert made["wgan"].studies["critic"]["bound"] == pytest.approx(0.01)
+    assert made["wgan"].studies["critic"]["bound"] == pytest.approx(0.05)
     assert set(made["cgan"].studies) == {"conditional"}
     assert made["cgan"].studies["conditional"]["samples"] == 50
     assert set(made["vae"].studies) == {"encoder"}
