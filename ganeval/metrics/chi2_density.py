@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ganeval.kernel_ratios import kernel_ratios
-from ganeval.metrics.metric import metric
+from ganeval.metrics.metric import Laws, metric
 from ganeval.ratios import estimated
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
@@ -16,6 +16,7 @@ from ganeval.uncertainty import Estimate
     range=(0, math.inf),
     optimum=0,
     paper="Nowozin et al. 2016, arXiv:1606.00709",
+    laws=Laws(blind=frozenset({"mixing"})),
     family="divergence",
     cost="N + grid",
 )
@@ -32,7 +33,8 @@ def chi2_density(real: Features, fake: Features, *, components: int = 2) -> Esti
     Trust: where it is small. It is infinite where q has lighter tails than p, as for a Gaussian of less than half the
     variance, and then grows with the samples.
 
-    Blind to: all but the first principal components; and to copies.
+    Blind to: all but the first principal components; and to copies. With a few hundred samples also to foreign images
+    mixed into the generated ones, which add to q where p is 0.
 
     Toy: sample size; one dimension
     """

@@ -18,7 +18,7 @@ from ganeval.uncertainty import Estimate
     range=(0, math.inf),
     optimum=0,
     paper="Nguyen, Wainwright, Jordan 2010, arXiv:0809.0853; Miller and Madow 1955",
-    laws=Laws(blind=frozenset({"salt_and_pepper"})),
+    laws=Laws(blind=frozenset({"salt_and_pepper", "mixing"})),
     family="divergence",
     cost="N + grid",
 )
@@ -43,8 +43,9 @@ def kl_density(
 
     Trust: in one and two dimensions from some hundred samples on. Sharp edges are blurred by a bandwidth.
 
-    Blind to: all but the first principal components; and to copies. Where densities hardly overlap there, it is too
-    noisy to order generators: images spoilt by more salt and pepper can score lower.
+    Blind to: all but the first principal components; and to copies. With a few hundred samples also to foreign images
+    mixed into the generated ones, and where densities hardly overlap it is too noisy to order generators: images spoilt by
+    more salt and pepper can score lower.
 
     Toy: sample size; one dimension
     """

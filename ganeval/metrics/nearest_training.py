@@ -46,8 +46,8 @@ def nearest_training(train: Features, fake: Features, *, percentile: float = 1.0
     ...     summary = Features()
     ...     summary.update(torch.tensor(rows))
     ...     return summary
-    >>> found = nearest_training(features([0.0], [4.0], [9.0]), features([3.0], [6.0], [1.0], [50.0]), percentile=0)
-    >>> found.value, found.details["pairs"][0]
+    >>> found = nearest_training(features([0.0], [4.0], [9.0]), features([3.0], [6.0], [1.5], [50.0]), percentile=0)
+    >>> found.value, {name: round(number, 6) for name, number in found.details["pairs"][0].items()}
     (0.75, {'fake': 0, 'train': 1, 'distance': 1.0, 'ratio': 0.25})
     """
     if not 0 <= percentile <= 100 or pairs < 0:
