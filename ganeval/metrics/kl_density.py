@@ -44,8 +44,8 @@ def kl_density(
     Trust: in one and two dimensions from some hundred samples on. Sharp edges are blurred by a bandwidth.
 
     Blind to: all but the first principal components; and to copies. With a few hundred samples also to foreign images
-    mixed into the generated ones, and where densities hardly overlap it is too noisy to order generators: images spoilt by
-    more salt and pepper can score lower.
+    mixed into the generated ones, and where densities hardly overlap it is too noisy to order generators: images
+    spoilt by more salt and pepper can score lower.
 
     Toy: sample size; one dimension
     """
