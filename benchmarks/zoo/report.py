@@ -47,7 +47,7 @@ def made(settings: Settings, found: Sequence[Entry]) -> Report:
         flags=[flag for entry in scored for flag in _flags(entry)],
         sections=sections(found, notes),
         notes=_notes(settings),
-        commands=_commands(settings),
+        commands=_commands(settings, verdicts.cores(scored)),
     )
 
 
@@ -127,8 +127,9 @@ def _notes(settings: Settings) -> tuple[str, ...]:
     )
 
 
-def _commands(settings: Settings) -> tuple[str, ...]:
+def _commands(settings: Settings, threads: int | None) -> tuple[str, ...]:
+    cores = f"OMP_NUM_THREADS={threads} " if threads else ""
     return (
-        f"python -m benchmarks.zoo --data {settings.data} --minutes {settings.minutes:g} "
+        f"{cores}python -m benchmarks.zoo --data {settings.data} --minutes {settings.minutes:g} "
         f"--samples {settings.samples} --seed {settings.seed} --out {settings.report.as_posix()}",
     )

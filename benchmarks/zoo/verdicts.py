@@ -105,11 +105,15 @@ def _row(entry: Entry, entries: Sequence[Entry], bars: Mapping[str, float], note
     ]
 
 
+def cores(entries: Sequence[Entry]) -> int | None:
+    """How many threads the GANs' cards say they had; None where these differ, or do not say."""
+    known = {entry.card.environment.get("threads") for entry in entries if entry.result.kind == "gan"}
+    return known.pop() if len(known) == 1 else None
+
+
 def _cores(entries: Sequence[Entry]) -> str:
-    """What follows "of training each", as the cards have it; nothing where they differ, or do not say."""
-    known = {entry.card.environment.get("threads") for entry in entries} or {None}
-    threads = known.pop()
-    return "" if known or threads is None else f" on {threads} core" + "s" * (threads != 1)
+    threads = cores(entries)
+    return "" if threads is None else f" on {threads} core" + "s" * (threads != 1)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -17,7 +17,6 @@ from ganeval.scoring import Job, Networks, score
 from reference_models.checkpoint import checkpoints, read_record
 
 Watch = Callable[[str, int, int], None]
-METRICS = ("fd", "js_classifier", "w1_critic")
 
 
 @dataclass(frozen=True)

@@ -86,12 +86,13 @@ def record(followed: Followed) -> dict[str, Any]:
 def page(followed: Followed, command: str, against: Against = "steps") -> Page:
     """A part for every score, what they agree on, and all checkpoints."""
     names = [course.name for course in followed.courses]
-    card = followed.cards[0]
+    card, level = followed.cards[0], followed.kind(followed.keys[0]).level
     lead = (
         f"Checkpoints of {' and '.join(names)} along training, each by {card.fake.count or 0:,} generated images "
-        f"against {card.reference.count or 0:,} of {card.reference.name}, scored alike. Bands are the scores' own "
-        f"{(followed.kind(followed.keys[0]).level or 0.95):.0%} intervals."
+        f"against {card.reference.count or 0:,} of {card.reference.name}, scored alike."
     )
+    if level:
+        lead += f" Bands are the scores' own {level:.0%} intervals."
     parts = [_part(followed, key, against, index) for index, key in enumerate(followed.keys)]
     parts += _agreement(followed)
     parts.append(Part("All checkpoints", _counted(followed), header(followed), rows(followed)))
