@@ -9,7 +9,7 @@ from torch.nn import Conv2d
 
 from ganeval.extractors.networks.winograd import OUTPUTS, WinogradConv2d, saves, transform
 
-KERNELS = [(3, 3), (1, 7), (7, 1), (1, 3), (5, 5)]
+KERNELS = [(1, 7), (7, 1), (1, 3), (3, 1)]
 
 
 def drawn(kernel: tuple[int, int], padding: tuple[int, int], rows: int = 5) -> tuple[Conv2d, Tensor]:
@@ -39,7 +39,7 @@ def test_rows_do_not_depend_on_their_neighbours() -> None:
     assert torch.equal(winograd(x)[3:5], winograd(x.flip(0))[3:5].flip(0))
 
 
-@pytest.mark.parametrize("taps", [taps for taps in OUTPUTS if taps > 1])
+@pytest.mark.parametrize("taps", OUTPUTS)
 def test_a_tile_takes_fewer_products_and_is_exact_in_float64(taps: int) -> None:
     axis = transform(taps)
     rng = torch.Generator().manual_seed(taps)
@@ -55,14 +55,13 @@ def test_a_tile_takes_fewer_products_and_is_exact_in_float64(taps: int) -> None:
     ("convolution", "expected"),
     [
         (Conv2d(160, 192, (1, 7), padding=(0, 3)), True),
-        (Conv2d(80, 192, 3), True),
+        (Conv2d(80, 192, (3, 1), padding=(1, 0)), True),
         (Conv2d(160, 192, 1), False),
-        (Conv2d(160, 192, 3, stride=2), False),
-        (Conv2d(160, 192, 3, dilation=2), False),
-        (Conv2d(192, 192, 3, groups=192), False),
-        (Conv2d(160, 192, 2), False),
-        (Conv2d(160, 192, (3, 7)), False),
-        (Conv2d(32, 32, 3), False),
+        (Conv2d(160, 192, (1, 3), stride=2), False),
+        (Conv2d(160, 192, (1, 3), dilation=2), False),
+        (Conv2d(192, 192, (1, 3), groups=192), False),
+        (Conv2d(160, 192, (1, 2)), False),
+        (Conv2d(160, 192, 3), False),
     ],
 )
 def test_only_where_it_can_and_pays(convolution: Conv2d, expected: bool) -> None:

@@ -1,4 +1,4 @@
-"""Convolutions with fewer products: Winograd's minimal filtering (Lavin and Gray, arXiv 1509.09308).
+"""Convolutions along one axis with fewer products: Winograd's minimal filtering (Lavin, Gray, arXiv 1509.09308).
 
 A tile of m outputs of a filter of r taps takes m + r - 1 products where the definition takes m r: tile and filter are
 taken for polynomials, multiplied by their values at m + r - 2 points and at infinity (Toom and Cook). What is gained
@@ -7,7 +7,6 @@ in products is paid for in digits: here an output is off by up to 1e-5 of the la
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,7 +22,7 @@ POINTS: dict[int, tuple[Fraction | int, ...]] = {
     10: (0, 1, -1, _HALF, -_HALF, 2, -2, 3 * _HALF / 2, -3 * _HALF / 2),
 }
 """By m + r - 1: those that lose the fewest digits, found by trying."""
-OUTPUTS = {1: 1, 3: 4, 5: 2, 7: 4}
+OUTPUTS = {3: 4, 7: 4}
 """Taps of a filter => outputs of a tile."""
 
 
@@ -54,9 +53,6 @@ def transform(taps: int) -> Transform:
     tensor([ 8., 14., 20., 26.], dtype=torch.float64)
     """
     m = OUTPUTS[taps]
-    if taps == 1:
-        one = torch.ones(1, 1, dtype=torch.float64)
-        return Transform(one, one, one)
     points = [Fraction(point) for point in POINTS[m + taps - 1]]
     scales = [_product([point - other for other in points if other != point]) for point in points]
     outputs = [[point**power for point in points] + [Fraction(power == m - 1)] for power in range(m)]
@@ -86,21 +82,17 @@ def _matrix(rows: Sequence[Sequence[Fraction]]) -> Tensor:
     return torch.tensor([[float(value) for value in row] for row in rows], dtype=torch.float64)
 
 
-MOST = 36
-"""Points of a tile, in both directions together: more lose too many digits."""
 PLACES = 340
 """Tiles at a time: enough to fill a matrix product, few enough to stay in the cache."""
-WORTH = 15_000
-"""Products of channels in and out from which on the products saved outweigh the transforms."""
 
 
 def saves(convolution: Conv2d) -> bool:
-    """Whether `WinogradConv2d` can take this convolution's place, and is faster."""
+    """Whether `WinogradConv2d` can take this convolution's place, and is faster.
+
+    Along both axes at once there are fewer products still, but what they save goes to moving the transforms' memory.
+    """
     plain = (convolution.stride, convolution.dilation, convolution.groups) == ((1, 1), (1, 1), 1)
-    if not plain or not set(convolution.kernel_size) <= OUTPUTS.keys():
-        return False
-    points = math.prod(OUTPUTS[taps] + taps - 1 for taps in convolution.kernel_size)
-    return 1 < points <= MOST and convolution.in_channels * convolution.out_channels >= WORTH
+    return plain and min(convolution.kernel_size) == 1 and max(convolution.kernel_size) in OUTPUTS
 
 
 class WinogradConv2d(Module):
@@ -111,31 +103,31 @@ class WinogradConv2d(Module):
         assert isinstance(convolution.padding, tuple)
         assert convolution.bias is not None
         self.kernel, self.padding, self.bias = convolution.kernel_size, convolution.padding, convolution.bias
-        down, across = (transform(taps) for taps in self.kernel)
-        self.tile = (down.tile, across.tile)
-        self.outputs = torch.kron(down.outputs, across.outputs).float()
-        self.inputs = torch.kron(down.inputs, across.inputs).float()
-        weight = convolution.weight.detach().double()
-        filters = torch.einsum("ij,kl,ocjl->ikco", down.filters, across.filters, weight)
-        self.filters = filters.flatten(0, 1).float().contiguous()
+        axis = transform(max(self.kernel))
+        self.tile = tuple(axis.tile if taps > 1 else 1 for taps in self.kernel)
+        self.outputs, self.inputs = axis.outputs.float(), axis.inputs.float()
+        weight = convolution.weight.detach().double().flatten(2)
+        self.filters = torch.einsum("ij,ocj->ico", axis.filters, weight).float().contiguous()
 
     def forward(self, x: Tensor, *, relu: bool = False) -> Tensor:
         """(N, C, H, W) => (N, O, H', W'), channels last."""
         sides = [side + 2 * edge - taps + 1 for side, edge, taps in zip(x.shape[2:], self.padding, self.kernel)]
         counts = [-(-side // step) for side, step in zip(sides, self.tile)]
         together = max(1, PLACES // (counts[0] * counts[1]))
-        made = torch.cat([self._convolved(part, counts) for part in torch.split(x, together)])
-        cut = made[:, : sides[0], : sides[1]].permute(0, 3, 1, 2)
+        made = x.new_empty(len(x), counts[0], self.tile[0], counts[1], self.tile[1], self.filters.shape[2])
+        for part, place in zip(torch.split(x, together), torch.split(made, together)):
+            self._convolve(part, counts, place)
+        cut = made.flatten(3, 4).flatten(1, 2)[:, : sides[0], : sides[1]].permute(0, 3, 1, 2)
         return cut.relu_() if relu else cut
 
-    def _convolved(self, x: Tensor, counts: Sequence[int]) -> Tensor:
-        """(N, C, H, W) => (N, H', W', O), H' and W' filled up to whole tiles."""
+    def _convolve(self, x: Tensor, counts: Sequence[int], place: Tensor) -> None:
+        """(N, C, H, W) => `place`, (N, tiles down, outputs down, tiles across, outputs across, O)."""
         tiles = self._tiles(x, counts)
         points, channels = len(self.inputs), x.shape[1]
         values = self.inputs @ tiles.reshape(points, -1)
         products = torch.bmm(values.view(points, -1, channels), self.filters)
         made = (self.outputs @ products.view(points, -1)).view(*self.tile, len(x), *counts, -1)
-        return (made.permute(2, 3, 0, 4, 1, 5) + self.bias).flatten(3, 4).flatten(1, 2)
+        torch.add(made.permute(2, 3, 0, 4, 1, 5), self.bias, out=place)
 
     def _tiles(self, x: Tensor, counts: Sequence[int]) -> Tensor:
         """(N, C, H, W) => (inputs of a tile down, across, N, tiles down, across, C), a view that overlaps itself."""
