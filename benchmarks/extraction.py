@@ -85,7 +85,7 @@ def main() -> None:
         "--batch", type=int, default=64, help="batch size given to every extractor; 64 is both tools' default"
     )
     parser.add_argument("--size", type=int, default=64, help="height and width of the images")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--bf16", action="store_true", help="time bf16 even where the CPU has no such arithmetic")
     arguments = parser.parse_args()
     rng = torch.Generator().manual_seed(0)

@@ -9,7 +9,7 @@ from torch.nn import Conv2d
 
 from ganeval.extractors.networks.winograd import OUTPUTS, WinogradConv2d, saves, transform
 
-KERNELS = [(1, 7), (7, 1), (1, 3), (3, 1)]
+KERNELS = [(1, 7), (7, 1), (1, 3), (3, 1), (3, 3), (5, 5)]
 
 
 def drawn(kernel: tuple[int, int], padding: tuple[int, int], rows: int = 5) -> tuple[Conv2d, Tensor]:
@@ -61,7 +61,10 @@ def test_a_tile_takes_fewer_products_and_is_exact_in_float64(taps: int) -> None:
         (Conv2d(160, 192, (1, 3), dilation=2), False),
         (Conv2d(192, 192, (1, 3), groups=192), False),
         (Conv2d(160, 192, (1, 2)), False),
-        (Conv2d(160, 192, 3), False),
+        (Conv2d(80, 192, 3), True),
+        (Conv2d(48, 64, 5, padding=2), True),
+        (Conv2d(32, 64, 3), False),
+        (Conv2d(80, 192, (3, 5)), False),
     ],
 )
 def test_only_where_it_can_and_pays(convolution: Conv2d, expected: bool) -> None:
