@@ -8,7 +8,6 @@ changes the sign of every logit; rotating or shifting the features changes nothi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ from scipy.special import expit
 from torch import Tensor
 from torch.nn.functional import logsigmoid, silu
 
+from ganeval.keeping import Kept
 from ganeval.linalg import ordered
 from ganeval.ratios import Array, LogRatios
 
@@ -30,22 +30,15 @@ _SHRINK = 0.3  # of the evidence's penalty: averaging takes away a fit's noise, 
 _TURNED, _TURNS, _FEW = 64, 12, 4  # most features, and rounds, of the search for directions; those of the first network
 _FURTHEST = 30.0  # a logit beyond this is as good as certain
 
-_last: dict[tuple[bytes, tuple[int, ...], bool], LogRatios] = {}
+_kept: Kept[LogRatios] = Kept()  # several metrics of the same sets ask
 
 
 def classifier_ratios(real: Tensor, fake: Tensor, *, network: bool = True) -> LogRatios:
     """T at every row of real (M, D) and fake (N, D), from the two models of three that did not see its fold.
 
-    Folds depend on the rows' distances from the centre alone. The last result is kept, since metrics share it.
+    Folds depend on the rows' distances from the centre alone. Kept as long as both sets live, since metrics share it.
     """
-    rows = [ordered(side) for side in (real, fake)]
-    digest = hashlib.sha256(b"".join(side.numpy().tobytes() for side in rows)).digest()
-    key = digest, (*real.shape, *fake.shape), network
-    if key not in _last:
-        found = _computed(*whitened(*rows), network)
-        _last.clear()
-        _last[key] = found
-    return _last[key]
+    return _kept.get((real, fake), lambda: _computed(*whitened(ordered(real), ordered(fake)), network), network)
 
 
 def whitened(real: Tensor, fake: Tensor, *, turn: bool = True) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
 from ganeval.classifier_ratios import FOLDS, whitened
+from ganeval.keeping import Kept
 from ganeval.linalg import ordered
 from ganeval.ratios import Array, LogRatios
 
@@ -24,12 +25,18 @@ _WIDTHS = 0.06 * 1.35 ** np.arange(12)  # bandwidths in standard deviations, tri
 _EMPTY = 1e-2  # of one sample: the density far from all; with less, one sample out there decides a mean of ratios
 _FURTHEST = 30.0
 
+_kept: Kept[LogRatios] = Kept()  # several metrics of the same sets ask
+
 
 def kernel_ratios(real: Tensor, fake: Tensor, components: int) -> LogRatios:
     """T at every row of real (M, D) and fake (N, D) from kernel densities of the folds that it is not in.
 
-    More than `components` dimensions are projected to the first principal ones, up to 3.
+    More than `components` dimensions are projected to the first principal ones, up to 3. Kept as long as both live.
     """
+    return _kept.get((real, fake), lambda: _computed(real, fake, components), components)
+
+
+def _computed(real: Tensor, fake: Tensor, components: int) -> LogRatios:
     sides, how, warnings = projected(real, fake, components)
     low, step = _grid(sides)
     places = [(side - low) / step for side in sides]

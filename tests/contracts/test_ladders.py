@@ -30,7 +30,7 @@ CLASSES = (5, 2, 1)  # left in the generated set, of ten; the last are trousers,
 ALLOWANCE = 0.1  # of the span from the best to the worst value: by so much a step may go the wrong way
 FLAT = 0.05  # of the largest value: a span below it is no ladder
 CLEAN = "noise 0.0"
-FEWER = {"projections": 100, "resamples": 30}  # options that only buy accuracy
+FEWER = {"projections": 100, "resamples": 30, "steps": 40, "floor": False}  # options that only buy accuracy
 
 Embed: TypeAlias = Callable[[str, Tap], Tensor]
 METRICS = [metric for _, metric in sorted(registered().items()) if metric.better != "neither" and not metric.pairs]

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ganeval.classifier_ratios import classifier_ratios
+from ganeval.kernel_ratios import kernel_ratios
 from ganeval.metrics.metric import registered
 from ganeval.neighbour_ratios import entropy_terms, intrinsic_dimension
 from ganeval.ratios import LogRatios, estimated, swapped
@@ -188,8 +189,17 @@ def test_the_entropy_of_a_gaussian() -> None:
 def test_no_classifier_depends_on_the_global_state_or_moves_it() -> None:
     real, fake = pair("shift", 4).samples(200)
     first = classifier_ratios(real, fake).real
-    classifier_ratios(fake, real)  # the result that was kept is gone
-    assert np.array_equal(classifier_ratios(real, fake).real, first)
+    assert np.array_equal(classifier_ratios(real.clone(), fake).real, first)  # computed again
+
+
+def test_ratios_are_shared_between_metrics_of_the_same_sets_alone() -> None:
+    real, fake = pair("shift", 1).samples(100)
+    known = classifier_ratios(real, fake, network=False)
+    assert known is classifier_ratios(real, fake, network=False)
+    assert known is not classifier_ratios(fake, real, network=False)
+    assert known is not classifier_ratios(real, fake)
+    assert kernel_ratios(real, fake, 1) is kernel_ratios(real, fake, 1)
+    assert kernel_ratios(real, fake, 1) is not kernel_ratios(real, fake, 2)
 
 
 def test_sinkhorn_warns_where_its_bias_is_much_of_its_value() -> None:
