@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ GROUPS = 20
 
 Watch: TypeAlias = Callable[[int, int], None]
 Found: TypeAlias = dict[str, Pieces]
+S = TypeVar("S", bound=Summary)
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,11 @@ def jackknife(
         if len(each) < 2 * groups:
             raise GanevalError(f"{len(each)} samples are too few for {groups} groups: expected {2 * groups} or more")
     parts = [_groups(len(each), groups, seed) for each in rows]
-    needed = any(Features in ask.metric.sets.values() for ask in asked)
-    distances = _Distances(real, fakes) if needed else None
+    wholes = [_of_rows(Features, each) for each in rows]
     values: list[dict[str, list[float]]] = [{} for _ in rows]
     for group in range(-1, groups):  # -1: all samples
         kept = [torch.from_numpy(np.flatnonzero(part != group)) for part in parts]
-        for index, name, value in _without(rows, kept, asked, distances):
+        for index, name, value in _without(wholes, kept, asked):
             values[index].setdefault(name, []).append(value)
         watch(group + 1, groups)
     return [{name: _pieces(found) for name, found in each.items() if len(found) > groups} for each in values[1:]]
@@ -90,14 +90,14 @@ def _groups(count: int, groups: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 def _without(
-    rows: Sequence[Tensor], kept: Sequence[Tensor], asked: Sequence[Asked], distances: _Distances | None
+    wholes: Sequence[Features], kept: Sequence[Tensor], asked: Sequence[Asked]
 ) -> Iterator[tuple[int, str, float]]:
-    """(place in `rows`, metric's name, value) of every model, from the samples that are kept."""
-    real = _summaries(rows[0][kept[0]], asked)
-    for index in range(1, len(rows)):
-        fake = _summaries(rows[index][kept[index]], asked)
-        if distances is not None:
-            distances.hand_over(index, kept, (real[Features], fake[Features]))
+    """(place in `wholes`, metric's name, value) of every model, from the samples that are kept."""
+    real = _summaries(wholes[0].part(kept[0]), asked)
+    for index in range(1, len(wholes)):
+        fake = _summaries(wholes[index].part(kept[index]), asked)
+        if Features in fake:
+            _keep_distances(wholes[0].rows, wholes[index].rows)
         for ask in asked:
             inputs = {role: (real if role == "real" else fake)[kind] for role, kind in ask.metric.sets.items()}
             try:
@@ -106,12 +106,22 @@ def _without(
                 continue
 
 
-def _summaries(rows: Tensor, asked: Sequence[Asked]) -> dict[type[Summary], Summary]:
+def _summaries(part: Features, asked: Sequence[Asked]) -> dict[type[Summary], Summary]:
     kinds = {kind for ask in asked for kind in ask.metric.sets.values()}
-    made = {kind: kind() for kind in kinds}
-    for summary in made.values():
-        summary.update(rows)
+    return {kind: part if kind is Features else _of_rows(kind, part.rows) for kind in kinds}
+
+
+def _of_rows(kind: type[S], rows: Tensor) -> S:
+    made = kind()
+    made.update(rows)
     return made
+
+
+def _keep_distances(real: Tensor, fake: Tensor) -> None:
+    """What all metrics without any group look up, however large: of either set to itself and to the other."""
+    for x in (real, fake):
+        for y in (real, fake):
+            linalg.keep_distances(x, y)
 
 
 def _value(ask: Asked, inputs: Mapping[str, Summary]) -> float:
@@ -119,29 +129,3 @@ def _value(ask: Asked, inputs: Mapping[str, Summary]) -> float:
     if ask.metric.seeded:
         options["rng"] = np.random.default_rng(zlib.crc32(ask.metric.name.encode()))
     return checked(ask.metric, ask.metric.function(**inputs, **options)).value
-
-
-class _Distances:
-    """All distances once; those of the samples that are kept are parts of them."""
-
-    def __init__(self, real: Tensor, fakes: Sequence[Tensor]) -> None:
-        self._sides = [real, *fakes]
-        self._found: dict[tuple[int, int], Tensor] = {}
-
-    def hand_over(self, index: int, kept: Sequence[Tensor], sides: tuple[Summary, Summary]) -> None:
-        """Give `linalg` the distances among what is kept of the real set and of model `index`, both ways."""
-        parts = {0: sides[0], index: sides[1]}
-        for i in parts:
-            for j in parts:
-                x, y = parts[i], parts[j]
-                assert isinstance(x, Features)
-                assert isinstance(y, Features)
-                linalg.keep_distances(x.rows, y.rows, self._all(i, j)[kept[i]][:, kept[j]])
-
-    def _all(self, i: int, j: int) -> Tensor:
-        if (i, j) not in self._found:
-            if (j, i) in self._found:
-                return self._found[j, i].T
-            blocks = [block for _, block in linalg.squared_distances(self._sides[i], self._sides[j])]
-            self._found[i, j] = torch.cat(blocks)
-        return self._found[i, j]

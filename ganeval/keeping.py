@@ -42,12 +42,6 @@ class Kept(Generic[T]):
                 slot.made = state, make()
             return slot.made[1]
 
-    def put(self, owners: Sequence[object], value: T, *key: Hashable) -> None:
-        """Hand over a value that is known already."""
-        slot = self._slot(owners, key)
-        with slot.making:
-            slot.made = _state(owners), value
-
     def _slot(self, owners: Sequence[object], key: _Key) -> _Slot[T]:
         whole = _key(owners, key)
         with self._adding:

@@ -102,19 +102,16 @@ def _kept_distances(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _stays(x: Tensor, y: Tensor) -> bool:
-    """Whether the distances of these rows are kept: small ones, and those that were handed over."""
+    """Whether the distances of these rows are kept: small ones, and those of `keep_distances`."""
     return len(x) * len(y) <= _KEPT_ELEMENTS or _kept.holds((x, y))
 
 
-def keep_distances(x: Tensor, y: Tensor, distances: Tensor) -> None:
-    """Hand over squared distances float64 (M, N) of x to y that are known already. They stay as long as both live.
+def keep_distances(x: Tensor, y: Tensor) -> None:
+    """Compute the squared distances of x (M, D) to y (N, D) and keep them, however many, as long as both live.
 
-    >>> x = torch.tensor([[0.0], [1.0]])
-    >>> keep_distances(x, x, torch.full((2, 2), 7.0).double())
-    >>> next(squared_distances(x, x))[1].tolist()
-    [[7.0, 7.0], [7.0, 7.0]]
+    Then those of everything that `select` takes out of x and y are looked up.
     """
-    _kept.put((x, y), distances)
+    _kept_distances(x, y)
 
 
 def select(rows: Tensor, numbers: Tensor) -> Tensor:

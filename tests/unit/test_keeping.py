@@ -21,7 +21,7 @@ def test_a_value_is_made_once_for_its_owners_and_key() -> None:
 
 def test_a_value_goes_with_either_owner_and_is_made_again_for_a_changed_one() -> None:
     kept, a, b = Kept[int](), torch.zeros(1), torch.zeros(1)
-    kept.put([a, b], 1)
+    assert kept.get([a, b], lambda: 1) == 1
     a.add_(1)
     assert kept.get([a, b], lambda: 2) == 2
     del b

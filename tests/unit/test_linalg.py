@@ -96,22 +96,39 @@ def test_kept_distances_go_with_their_rows() -> None:
     assert len(linalg._kept) == before
 
 
-def test_distances_of_parts_of_parts_are_those_of_the_whole() -> None:
-    x, y = rows(30, 4, 1).float(), rows(20, 4, 2).float()
+def test_distances_of_parts_are_looked_up_in_those_of_the_whole() -> None:
+    x, y = rows(30, 64, 1).float(), rows(20, 64, 2).float()
+    numbers = torch.tensor([7, 3, 19, 4, 11])
+    part, other = linalg.select(x, numbers), linalg.select(y, numbers)
+    (_, whole), *_ = linalg.squared_distances(x, y)
+    (_, found), *_ = linalg.squared_distances(part, other)
+    assert torch.equal(found, whole[numbers][:, numbers])
+    (_, direct), *_ = linalg.squared_distances(x[numbers], y[numbers])
+    assert not torch.equal(found, direct)  # which is centred elsewhere, so the last bits tell the two apart
+    np.testing.assert_allclose(found, direct, rtol=1e-9)
+
+
+def test_changed_parts_and_parts_of_parts_have_the_distances_of_their_own_rows() -> None:
+    x, y = rows(30, 64, 1).float(), rows(20, 64, 2).float()
     numbers = torch.tensor([7, 3, 19, 4, 11])
     part = linalg.select(linalg.select(x, numbers), torch.tensor([4, 0]))
-    other = linalg.select(y, numbers)
-    linalg.keep_distances(x, y, torch.arange(600.0).double().reshape(30, 20))  # as cannot be computed
     assert torch.equal(part, x[[11, 7]])
-    # a part of a part knows the distances of the first part alone
-    direct = torch.cat([block for _, block in linalg.squared_distances(part, other)])
-    np.testing.assert_allclose(direct, cdist(part, other) ** 2, rtol=1e-9)
-    first = torch.cat([block for _, block in linalg.squared_distances(linalg.select(x, numbers), other)])
-    assert torch.equal(first, (numbers[:, None] * 20 + numbers).double())
-    chosen = linalg.select(x, numbers)
-    chosen.add_(1.0)  # no longer a part
-    moved = torch.cat([block for _, block in linalg.squared_distances(chosen, other)])
-    np.testing.assert_allclose(moved, cdist(chosen, other) ** 2, rtol=1e-6)
+    other, changed = linalg.select(y, numbers), linalg.select(x, numbers)
+    changed.add_(1.0)
+    for each in (part, changed):
+        (_, found), *_ = linalg.squared_distances(each, other)
+        np.testing.assert_allclose(found, cdist(each, other) ** 2, rtol=1e-6)
+
+
+def test_large_matrices_are_kept_for_their_parts_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linalg, "_KEPT_ELEMENTS", 0)
+    x, numbers = rows(30, 64, 1), torch.arange(10)
+    part = linalg.select(x, numbers)
+    assert not linalg._known(part, part)
+    linalg.keep_distances(x, x)
+    assert linalg._known(part, part)
+    (_, found), *_ = linalg.squared_distances(part, part)
+    np.testing.assert_allclose(found, cdist(part, part) ** 2, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("tile", [7, 16, 64])
