@@ -126,6 +126,12 @@ def load(setup: Setup) -> Discriminator:
     checkpoint = load_checkpoint(Path(setup.variant), setup.device)
     if "D" not in checkpoint.nets:
         raise GanevalError(f"{setup.variant} has no discriminator, only {', '.join(checkpoint.nets)}")
+    if checkpoint.spec.source is not None:
+        raise GanevalError(
+            f"the discriminator of {setup.variant} judges an image beside the one that it was translated from, along "
+            "the channels, so it cannot be shown images alone: take a run whose discriminator sees images only, such "
+            "as dcgan's"
+        )
     if len(needed := needed_arguments(checkpoint.nets["D"])) > 1:
         raise GanevalError(
             f"the discriminator of {setup.variant} judges {' and '.join(needed)} together, so it cannot be shown "

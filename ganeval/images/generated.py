@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,13 +188,17 @@ class GeneratedSource(ImageSource):
 def check_called(sources: Sequence[object], calling: Calling) -> None:
     """Refuse a `calling` that none of the sources heeds: it would be ignored without a word.
 
+    Runs of `ganeval train` heed a truncation and nothing else.
+
     Raises:
         GanevalError: latents, classes or a range were given, but no generator from elsewhere.
     """
+    if any(getattr(source, "truncation", None) is not None for source in sources):
+        calling = replace(calling, truncation=None)
     if calling != Calling() and not any(isinstance(source, GeneratedSource) for source in sources):
         raise GanevalError(
             "--latent-dim, --latent, --truncation, --num-classes and --output-range are for generators from elsewhere "
-            "(TorchScript, .pt2, .onnx, MODULE:CALLABLE), and there is none: leave them out"
+            "(TorchScript, .pt2, .onnx, MODULE:CALLABLE; --truncation for runs, too), and there is none: leave them out"
         )
 
 

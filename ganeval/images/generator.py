@@ -29,10 +29,16 @@ def is_checkpoint(path: Path) -> bool:
 
 
 def open_checkpoint(path: Path, opening: Opening) -> CheckpointSource | RedrawnSource:
-    """The images of the generator in `path`, as many as the opening says, or what it makes of those it is given."""
-    from reference_models.checkpoint import load_checkpoint
+    """The images of the generator in `path`, as many as the opening says, or what it makes of those it is given.
 
-    checkpoint = load_checkpoint(path, opening.device)
+    Of all that `opening.calling` says of generators from elsewhere, it heeds the truncation.
+    """
+    from reference_models.checkpoint import load_checkpoint
+    from reference_models.truncation import truncated
+
+    checkpoint, psi = load_checkpoint(path, opening.device), opening.calling.truncation
+    if psi is not None:
+        checkpoint = truncated(checkpoint, psi)
     if checkpoint.recipe.source or opening.redraw != SAMPLES:
         return RedrawnSource(checkpoint, str(path), opening)
     return CheckpointSource(checkpoint, str(path), opening)
@@ -42,13 +48,18 @@ class CheckpointSource(ImageSource):
     """Samples of a trained generator, as many as the opening says. Image i depends on the weights and (seed, i) alone.
 
     Labels of a conditional model are i modulo the number of classes, so that any run of images is balanced.
+
+    Attributes:
+        truncation: of the samples, where another was asked for than the recipe's own; part of name and fingerprint.
     """
 
     read_ahead = False
 
     def __init__(self, checkpoint: Checkpoint, name: str, opening: Opening) -> None:
         super().__init__()
-        self.name, self._checkpoint, self._device = name, checkpoint, opening.device
+        self.truncation = opening.calling.truncation
+        self.name = name if self.truncation is None else f"{name}, truncation {self.truncation:g}"
+        self._checkpoint, self._device = checkpoint, opening.device
         self._count, self._seed = sample_count(opening), opening.seed
         self.fingerprint = f"generator:{checkpoint.fingerprint}:{self._count}:{self._seed}"
         classes = self._checkpoint.spec.classes

@@ -128,3 +128,9 @@ def test_a_forgotten_source_has_to_be_given(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "x.npz").unlink()
     assert run("sample", tmp_path / "run", "--out", tmp_path / "a.png") == 2
     assert "give images to pix2pix with --input" in capsys.readouterr().err
+
+
+def test_a_discriminator_of_two_images_is_no_extractor_of_one(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    features = ("--features", f"discriminator:{place / 'pix2pix'}", "--device", "cpu")
+    assert run("score", place / "x.npz", "--reference", place / "y.npz", "--metrics", "fd", *features) == 2
+    assert "judges an image beside the one that it was translated from" in " ".join(capsys.readouterr().err.split())

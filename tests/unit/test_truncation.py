@@ -9,6 +9,11 @@ import pytest
 import torch
 
 from ganeval.errors import GanevalError
+from ganeval.images import Opening, open_images
+from ganeval.images.calling import Calling
+from ganeval.images.generated import check_called
+from ganeval.images.generator import CheckpointSource
+from ganeval.scoring import Job, score
 from reference_models.checkpoint import Checkpoint, draw_latents, generate_images, load_checkpoint
 from reference_models.feed import TrainingImages
 from reference_models.registry import make_recipe
@@ -57,3 +62,24 @@ def test_other_models_have_no_truncation(tmp_path: Path) -> None:
         GanevalError, match="samples of gan cannot be truncated, only those of biggan, stylegan, stylegan2"
     ):
         truncated(trained("gan", tmp_path), 0.5)
+
+
+def test_a_run_is_scored_as_it_is_sampled(tmp_path: Path) -> None:
+    plain = trained("stylegan", tmp_path)
+    opening = Opening(num_samples=40, calling=Calling(truncation=0.5))
+    narrow = open_images(tmp_path, opening)
+    assert isinstance(narrow, CheckpointSource)
+    assert torch.equal(next(narrow.read(range(8))), generate_images(truncated(plain, 0.5), range(8), 0))
+    wide = open_images(tmp_path, Opening(num_samples=40))
+    assert narrow.fingerprint != wide.fingerprint  # under which summaries are kept
+    check_called([wide, narrow], opening.calling)
+    with pytest.raises(GanevalError, match="--truncation for runs, too"):
+        check_called([wide, narrow], Calling(truncation=0.5, law="normal", classes=3))
+    jobs = [
+        Job(str(tmp_path), str(tmp_path), metrics=("fd",), features=("pixels.flat",), num_samples=40, calling=calling)
+        for calling in (Calling(truncation=0.5), Calling())
+    ]
+    first, second = (score(job).card for job in jobs)
+    assert first.fake.name == f"{tmp_path}, truncation 0.5"
+    assert "truncation 0.5" in first.fake.fingerprint
+    assert "truncation" not in second.fake.name + second.fake.fingerprint
