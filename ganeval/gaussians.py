@@ -60,7 +60,7 @@ def _shared(a: Gaussian, b: Gaussian) -> float:
 
 def _short(factor: Tensor) -> Tensor:
     """The factor, or one of no more than D rows with the same covariance."""
-    return factor if factor.shape[0] <= factor.shape[1] else linalg.root(factor.T @ factor)
+    return factor if factor.shape[0] <= factor.shape[1] else linalg.root(linalg.gram(factor))
 
 
 def _basis(rows: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def _basis(rows: Tensor) -> Tensor:
 def _whole(gaussian: Gaussian, basis: Tensor) -> Tensor:
     """A factor (R, R) of the covariance within the basis, floor included."""
     inside = gaussian.factor @ basis
-    return linalg.root(inside.T @ inside + gaussian.floor * torch.eye(basis.shape[1], dtype=inside.dtype))
+    return linalg.root(linalg.gram(inside) + gaussian.floor * torch.eye(basis.shape[1], dtype=inside.dtype))
 
 
 def ledoit_wolf(rows: Tensor) -> Gaussian:
@@ -91,7 +91,7 @@ def ledoit_wolf(rows: Tensor) -> Gaussian:
     plain = Gaussian.of(rows)
     count, width = rows.shape
     centred = plain.factor * math.sqrt(1 - 1 / count)  # factor of C
-    gram = centred @ centred.T if count <= width else centred.T @ centred
+    gram = linalg.gram(centred.T if count <= width else centred)
     squares, total = float(gram.square().sum()), float(centred.square().sum())
     spread = float(centred.square().sum(1).square().sum()) - squares / count
     far = squares - total**2 / width

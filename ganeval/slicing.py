@@ -91,7 +91,8 @@ def _projected(rows: Tensor, directions: Tensor) -> Tensor:
     part_of = linalg.selected(rows)
     if part_of and len(part_of[0]) * len(directions) <= _MOST_KEPT:
         whole, numbers = part_of
-        return _kept.get([whole, directions], lambda: _projections(whole, directions))[:, numbers]
+        known = _kept.get([whole, directions], lambda: _projections(whole, directions))
+        return torch.from_numpy(known.numpy().take(numbers.numpy(), 1))
     return _projections(rows, directions)
 
 

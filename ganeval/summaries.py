@@ -357,7 +357,7 @@ def _scatter(rows: Tensor) -> tuple[int, Tensor, Tensor]:
     rows = rows.double()
     mean = rows.mean(0)
     centred = rows - mean
-    return len(rows), mean, centred.T @ centred
+    return len(rows), mean, linalg.gram(centred)
 
 
 KINDS: Mapping[str, type[Summary]] = {kind.kind: kind for kind in (Features, Moments)}

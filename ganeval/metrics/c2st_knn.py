@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import shuffled, squared_distances
+from ganeval.linalg import select, shuffling, squared_distances
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
@@ -65,11 +65,12 @@ def c2st_knn(real: Features, fake: Features, *, k: int = 0, rng: np.random.Gener
 
 def _halves(rows: Tensor, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Two disjoint draws of `count` rows."""
-    drawn = shuffled(rows, rng)
-    return drawn[:count], drawn[count : 2 * count]
+    drawn = shuffling(rows, rng)
+    return select(rows, drawn[:count]), select(rows, drawn[count : 2 * count])
 
 
 def _votes(rows: Tensor, known: tuple[Tensor, ...], k: int) -> Tensor:
-    pooled = torch.cat(known)
-    nearest = [d.topk(k, largest=False).indices for _, d in squared_distances(rows, pooled)]
+    """The share of known[1] among the k nearest of both, equally large, for each of the rows, (N,)."""
+    blocks = zip(*(squared_distances(rows, part) for part in known), strict=True)
+    nearest = [torch.cat([d for _, d in both], 1).topk(k, largest=False).indices for both in blocks]
     return (torch.cat(nearest) >= len(known[0])).double().mean(1)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import GanevalError
+from ganeval.linalg import gram
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 
@@ -53,8 +54,8 @@ def vendi(fake: Features, *, q: float | Literal["inf"] = 1.0) -> float:
         raise GanevalError("vendi compares directions, and a row of features is zero: choose other --features")
     rows = rows / lengths
     # rows @ rows.T and rows.T @ rows have the same eigenvalues but for zeros: the smaller one will do
-    gram = rows @ rows.T if len(rows) <= rows.shape[1] else rows.T @ rows
-    return effective_number(gram / len(rows), order)
+    kernel = gram(rows.T if len(rows) <= rows.shape[1] else rows) / len(rows)
+    return effective_number(kernel, order)
 
 
 def effective_number(kernel: Tensor, q: float) -> float:

@@ -100,7 +100,7 @@ class _Fit:
     def fitted(cls, rows: Tensor) -> _Fit:
         mean = rows.mean(0)
         centred = (rows - mean) / math.sqrt(len(rows) - 1)
-        return cls(mean, centred if len(rows) <= rows.shape[1] else linalg.root(centred.T @ centred), len(rows))
+        return cls(mean, centred if len(rows) <= rows.shape[1] else linalg.root(linalg.gram(centred)), len(rows))
 
 
 def _distance(real: _Fit, fake: _Fit) -> float:
@@ -108,8 +108,8 @@ def _distance(real: _Fit, fake: _Fit) -> float:
     if min(product.shape) <= 256:
         shared = float(torch.linalg.svdvals(product).sum())
     else:
-        gram = product @ product.T if product.shape[0] <= product.shape[1] else product.T @ product
-        shared = float(torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().sum())
+        squares = linalg.gram(product.T if product.shape[0] <= product.shape[1] else product)
+        shared = float(torch.linalg.eigvalsh(squares).clamp(min=0).sqrt().sum())
     return _outside(real, fake) - 2 * shared
 
 
@@ -133,7 +133,7 @@ def _polar(product: Tensor) -> tuple[Tensor, float]:
     matrix = product if tall else product.T
     if not matrix.shape[1]:  # a side without any spread
         return torch.zeros_like(product), 0.0
-    squares, vectors = torch.linalg.eigh(matrix.T @ matrix)
+    squares, vectors = torch.linalg.eigh(linalg.gram(matrix))
     values = squares.clamp(min=0).sqrt()
     kept = values > _TINY * values[-1]
     polar = matrix @ (vectors[:, kept] / values[kept]) @ vectors[:, kept].T

@@ -76,24 +76,48 @@ def test_strict_balls_leave_their_surface_out() -> None:
 
 
 def test_kept_distances_are_the_callers_to_change_and_follow_their_rows() -> None:
-    x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0]])
+    x, y = torch.zeros(2, 64), torch.zeros(1, 64)
+    x[1, 0], y[0, 0] = 1.0, 3.0
     first = [block.clone() for _, block in linalg.squared_distances(x, y)]
     for _, block in linalg.squared_distances(x, y):
         block.zero_()
     again = [block for _, block in linalg.squared_distances(x, y)]
     assert torch.equal(first[0], again[0])
-    y.add_(1.0)
+    y[0, 0] += 1.0
     moved = next(linalg.squared_distances(x, y))[1]
     assert moved.flatten().tolist() == [16.0, 9.0]
 
 
 def test_kept_distances_go_with_their_rows() -> None:
     before = len(linalg._kept)
-    x, y = torch.rand(5, 2, generator=torch.Generator().manual_seed(0)), torch.zeros(3, 2)
+    x, y = torch.rand(5, 64, generator=torch.Generator().manual_seed(0)), torch.zeros(3, 64)
     list(linalg.squared_distances(x, y))
-    assert len(linalg._kept) == before + 1
+    assert len(linalg._kept) > before
     del x
     assert len(linalg._kept) == before
+
+
+def test_either_way_between_two_sets_is_computed_once_and_the_same() -> None:
+    x, y = rows(30, 64, 1), rows(20, 64, 2)
+    (_, there), *_ = linalg.squared_distances(x, y)
+    (_, back), *_ = linalg.squared_distances(y, x)
+    assert torch.equal(there, back.T)
+    np.testing.assert_allclose(there, cdist(x, y, "sqeuclidean"), rtol=1e-12)
+
+
+def test_distances_of_narrow_rows_are_not_kept() -> None:
+    before = len(linalg._kept)
+    x = rows(30, 8, 1)
+    np.testing.assert_allclose(next(linalg.squared_distances(x, x))[1], cdist(x, x, "sqeuclidean"), atol=1e-12)
+    assert len(linalg._kept) == before
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_gram_matrix_is_symmetric_to_the_bit(transposed: bool) -> None:
+    x = rows(70, 90, 1).T if transposed else rows(90, 70, 1)
+    found = linalg.gram(x)
+    assert torch.equal(found, found.T)
+    torch.testing.assert_close(found, x.T @ x, rtol=1e-12, atol=1e-12)
 
 
 def test_distances_of_parts_are_looked_up_in_those_of_the_whole() -> None:
