@@ -52,5 +52,8 @@ def c2st(
         own = [np.isin(np.arange(len(rows)), part[fold]) for rows, part in zip(samples, parts)]
         model = fitted([rows[~part] for rows, part in zip(samples, own)], inverse_penalty, balanced=True)
         table += confusion(model, [rows[part] for rows, part in zip(samples, own)])
-    method = f"binomial interval of the accuracy of {folds} fitted models, taken as independent; equal sets give 50%"
+    method = (
+        "interval of the value at these counts, the accuracy that as many new samples would give on average: binomial, "
+        f"the answers of {folds} fitted models taken as independent; equal sets give 50%"
+    )
     return accuracy_interval((float(table[0, 0]), float(table[1, 1])), (real.count, fake.count), method)

@@ -52,7 +52,10 @@ def one_nn(real: Features, fake: Features, *, rng: np.random.Generator) -> Estim
     x, y = (each.rows if each.count == count else shuffled(each.rows, rng)[:count] for each in (real, fake))
     right, neighbours = _neighbours(x, y)
     error = math.sqrt(_relabelling_variance(neighbours, count)) / (2 * count)
-    method = f"interval by relabelling the neighbour graph, {count} samples of each set"
+    method = (
+        f"interval of the value at these counts, the accuracy that {count} new samples of each set would give on "
+        "average; by relabelling the neighbour graph, as for equal distributions"
+    )
     return within(normal_interval(float(right.mean()), error, method), 0.0, 1.0)
 
 

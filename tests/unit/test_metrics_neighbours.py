@@ -135,6 +135,12 @@ def test_two_sample_tests_cover_chance_about_as_often_as_they_say(test: type) ->
     assert 52 <= sum(estimate.low <= 0.5 <= estimate.high for estimate in estimates) <= 60
 
 
+@pytest.mark.parametrize("test", [c2st, one_nn])
+def test_an_accuracy_says_what_its_interval_is_for(test: type) -> None:
+    method = test(features(normal(40, 3, 0)), features(normal(40, 3, 1)), rng=seeded()).method
+    assert method.startswith("95% interval of the value at these counts, the accuracy that ")
+
+
 @pytest.mark.parametrize("test", [c2st, c2st_knn, one_nn])
 def test_two_sample_tests_tell_distant_sets_apart_and_constant_ones_not(test: type) -> None:
     far = test(features(normal(60, 5, 0)), features(normal(80, 5, 1, mean=20)), rng=seeded())
