@@ -101,14 +101,14 @@ def sections(found: Selfcheck) -> list[Section]:
 
 
 def table(found: Selfcheck) -> TerminalTable:
-    """A rich table, one metric a row."""
+    """A rich table, one metric a row, one reason a line: all on one would make it as wide as files and pipes allow."""
     shown = TerminalTable(box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "metric", "why"):
+    for name in ("light", "metric", "why"):
         shown.add_column(name, overflow="fold", no_wrap=name != "why")
     names = _names(found)
     for one in _by_light(found):
         light = one.verdict.light
-        shown.add_row(Text(light, style=_STYLES[light]), names[one.name], plain("; ".join(one.verdict.reasons)))
+        shown.add_row(Text(light, style=_STYLES[light]), names[one.name], "\n".join(map(plain, one.verdict.reasons)))
     return shown
 
 

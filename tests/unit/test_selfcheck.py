@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from rich.console import Console
 
 from ganeval.engine import GIVEN, Request
 from ganeval.errors import GanevalError
@@ -18,7 +20,7 @@ from ganeval.metrics.metric import Laws, Metric, metric
 from ganeval.selfcheck import Job, Selfcheck, selfcheck
 from ganeval.selfcheck.findings import Response, agreement, detection
 from ganeval.selfcheck.pool import Pool, modes_of
-from ganeval.selfcheck.report import lead, markdown, record, write
+from ganeval.selfcheck.report import lead, markdown, record, table, write
 from ganeval.selfcheck.run import Findings, Sizes, check, pool_size
 from ganeval.selfcheck.scenes import LADDERS, clean_scene, ladders, small_scene
 from ganeval.selfcheck.spoiling import Spoilt
@@ -215,6 +217,22 @@ def test_report_in_every_form(findings: Findings, tmp_path: Path) -> None:
     assert "photos &lt;1&gt;" in page
     assert "Green: seeing, copied; red: backwards, " in lead(found)
     assert json.loads((tmp_path / "selfcheck.json").read_text()) == json.loads(json.dumps(record(found)))
+
+
+def test_the_terminals_table_gives_a_line_to_every_reason_under_its_heading(findings: Findings) -> None:
+    console = Console(width=1000, file=io.StringIO(), color_system=None)
+    console.print(table(Selfcheck("noise", "abc", 500, ("given.rows",), findings)))
+    assert isinstance(console.file, io.StringIO)
+    head, _, *lines = [line for line in console.file.getvalue().splitlines() if line.strip()]
+    assert head.split() == ["light", "metric", "why"]
+    assert [line[head.index("why") :].strip() for line in lines] == [
+        reason
+        for light in ("green", "yellow", "red")
+        for one in findings.metrics
+        for reason in one.verdict.reasons
+        if one.verdict.light == light
+    ]
+    assert max(map(len, lines)) < 200
 
 
 def test_command_line_on_images_and_again_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
