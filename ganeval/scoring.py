@@ -101,7 +101,7 @@ def score(
     Args:
         store: where summaries are kept, if not in the user's cache folder.
         networks: networks by name and resizer, loaded for an earlier job of the same device, precision and weights.
-            What is missing is loaded and put there.
+            What is missing is loaded and put there, and so is what took all images to be as large as that job's.
 
     Raises:
         GanevalError: a name is unknown, an image set cannot be read, weights are missing, or there are too few samples.
@@ -114,7 +114,7 @@ def score(
     sources = open_sources(job)
     read = [GIVEN] if _given(sources) else taps
     ask = partial(requested, preset, taps=read, options=options)
-    load = partial(_network, job, preset, {} if networks is None else networks)
+    load = partial(_network, job, preset, _of_any_size({} if networks is None else networks))
     everything = job.suite == FULL and not job.metrics
     derive = partial(with_derived, sources, num_pairs=job.num_pairs, seed=job.seed)
     requests, skipped = possible(ask, metrics, derive, load) if everything else (ask(metrics), None)
@@ -136,6 +136,13 @@ def score(
     )
     named = partial(_card, job, sources, lambda sets: describe(sets={**sets, **pairs}))
     return Scored(named(results, seconds, skipped or {}), sources)
+
+
+def _of_any_size(networks: Networks) -> Networks:
+    """The same mapping, without those that an earlier job's images gave their size."""
+    for name in [name for name, network in networks.items() if network.one_size]:
+        del networks[name]
+    return networks
 
 
 def _network(job: Job, preset: Preset, loaded: Networks, name: str) -> Extractor:

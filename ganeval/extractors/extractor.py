@@ -45,6 +45,7 @@ class Extractor(ABC):
         default: the layer meant when only the extractor is named.
         resizer: how images are brought to the network's size, in words.
         cacheable: False where the weights cannot be known (a user's callable): its rows are never taken from a cache.
+        one_size: whether the first images decide the size of all others, so that another job has to load it again.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Extractor(ABC):
     default: str
     resizer: str = "its own"
     cacheable: bool = True
+    one_size: bool = False
 
     @abstractmethod
     def prepare(self, images: Images) -> Tensor:

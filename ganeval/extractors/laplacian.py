@@ -36,7 +36,7 @@ class Laplacian(Extractor):
     mirrored outwards, evenly, to the next one, as 28x28 to 32x32.
     """
 
-    default = "patches"
+    default, one_size = "patches", True
 
     def __init__(self, patches: int, device: torch.device) -> None:
         self.patches, self.device = patches, device
@@ -132,6 +132,8 @@ def mirrored(images: Tensor) -> Tensor:
     """
     height, width = images.shape[2:]
     side = _side(height, width)
+    if height == width == side:
+        return images
     return images[:, :, _reflected(side, height)][:, :, :, _reflected(side, width)]
 
 

@@ -73,7 +73,7 @@ def load(setup: Setup) -> DeepDistance:
     stages = _stages(net, weights.path)
     for stage in stages:
         stage.to(setup.device).to(memory_format=torch.channels_last)
-    return DeepDistance(
+    distance = DeepDistance(
         f"lpips:{setup.variant}",
         f"{VERSION}:{weights.fingerprint}:{digest}",
         scale=_Scale(net, int(text) if at else None, setup.device),
@@ -81,6 +81,8 @@ def load(setup: Setup) -> DeepDistance:
         weights=[head.to(setup.device) for head in heads],
         resizer=f"torch area downwards, bilinear upwards, to {text}x{text}" if at else "none",
     )
+    distance.one_size = not at
+    return distance
 
 
 class _Scale:

@@ -23,7 +23,7 @@ class UserCallable(Extractor):
     What it computes cannot be known, so its rows are never cached. The width of `output` is 0 until the first call.
     """
 
-    default, cacheable = "output", False
+    default, cacheable, one_size = "output", False, True
 
     def __init__(self, name: str, call: Callable[..., Any], setup: Setup) -> None:
         self.name, self.device = name, setup.device

@@ -33,7 +33,7 @@ class MultiScaleSimilarity(Extractor):
     so that values for another number of scales are on a similar footing, but they are not the same measure.
     """
 
-    default, widths, resizer = "similarity", {"similarity": 1}, "none"
+    default, widths, resizer, one_size = "similarity", {"similarity": 1}, "none", True
 
     def __init__(self, scales: int | None, device: torch.device) -> None:
         self.scales, self.device = scales, device

@@ -24,7 +24,7 @@ class Pixels(Extractor):
     default = "flat"
 
     def __init__(self, size: int | None, device: torch.device) -> None:
-        self.size, self.device = size, device
+        self.size, self.device, self.one_size = size, device, size is None
         self.name = "pixels" if size is None else f"pixels:{size}"
         self.fingerprint = f"pixels/1:{size or 'native'}"
         self._native = OneSize(self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import piq
@@ -13,6 +14,8 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError, ImageError
 from ganeval.extractors import known_extractors, load_extractor
+from ganeval.extractors.extractor import Extractor
+from ganeval.scoring import Job, score
 from ganeval.testing.textures import textures
 
 
@@ -146,3 +149,19 @@ def test_l1_is_the_mean_absolute_difference_whatever_the_channels() -> None:
     )
     black, white = torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.full((1, 1, 8, 8), 255, dtype=torch.uint8)
     assert (rows("l1", black, white), rows("l1", white, white)) == ([1.0], [0.0])
+
+
+def test_networks_of_an_earlier_job_take_images_of_another_size(tmp_path: Path) -> None:
+    values, networks = {}, dict[str, Extractor]()
+    for side in (24, 32):
+        for name, seed in (("fake", 1), ("real", 2)):
+            np.savez(tmp_path / f"{name}{side}.npz", pictures(8, side, seed).permute(0, 2, 3, 1).numpy())
+        names = (str(tmp_path / f"{name}{side}.npz") for name in ("fake", "real"))
+        job = Job(*names, metrics=("ms_ssim_diversity", "l1", "fd"), features=("ms_ssim", "l1", "pixels"), cached=False)
+        first = score(job, networks=networks).card.scores
+        values[side] = [each.value for each in first]
+        assert values[side] == [each.value for each in score(job).card.scores]
+    assert values[24] != values[32]
+    kept = networks["l1"]
+    score(job, networks=networks)
+    assert networks["l1"] is kept
