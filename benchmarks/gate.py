@@ -30,7 +30,7 @@ from torch import Tensor
 
 from ganeval.cache import Cache, folder
 from ganeval.device import choose_device
-from ganeval.engine import GIVEN, Pass, Request, Result, evaluate, summarise
+from ganeval.engine import GIVEN, Request, Result, evaluate
 from ganeval.errors import unknown
 from ganeval.extractors import load_extractor, parse_tap
 from ganeval.files import replace_text
@@ -38,6 +38,7 @@ from ganeval.gate import Margin, judge
 from ganeval.images import FeatureSource, ImageSource, Opening, open_images
 from ganeval.jackknife import Asked, jackknife
 from ganeval.metrics.metric import get
+from ganeval.passes import Pass, summarise
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard
 from ganeval.significance import holm, interval_of, paired, unpaired
 from ganeval.summaries import Features

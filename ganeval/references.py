@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ganeval import __version__, cache
 from ganeval.device import choose_device
-from ganeval.engine import GIVEN, Pass, Watch, given_moments, summarise
+from ganeval.engine import GIVEN
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap, load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
@@ -20,6 +20,7 @@ from ganeval.images import FeatureSource, Opened, Opening, StatisticsSource, ope
 from ganeval.images.statistics import SPATIAL_TAP, Origin, Statistics, checked
 from ganeval.images.statistics_store import signed
 from ganeval.metrics.fd import fd
+from ganeval.passes import Pass, Watch, given_moments, summarise
 from ganeval.presets import get_preset
 from ganeval.statistics_fit import require_network
 from ganeval.summaries import Moments, Summary

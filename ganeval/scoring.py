@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 from ganeval import cache, protocol
 from ganeval.deriving import described, with_derived
 from ganeval.device import choose_device
-from ganeval.engine import GIVEN, Pass, Result, Watch, evaluate
+from ganeval.engine import GIVEN, Result, evaluate
 from ganeval.errors import GanevalError
 from ganeval.extractors import load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor, Precision
@@ -21,6 +21,7 @@ from ganeval.images.calling import USUAL, Calling
 from ganeval.images.generated import check_called
 from ganeval.images.redrawn import SAMPLES, Redraw, check_redrawn
 from ganeval.metrics.metric import get
+from ganeval.passes import Pass, Watch
 from ganeval.planning import chosen_options, overrides, requested
 from ganeval.presets import Preset, get_preset
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard, environment

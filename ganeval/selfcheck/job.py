@@ -11,13 +11,14 @@ from torch import Tensor
 
 from ganeval import cache
 from ganeval.device import choose_device
-from ganeval.engine import Pass, Request, Watch, summarise
+from ganeval.engine import Request
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap, load_extractor, parse_tap
 from ganeval.extractors.extractor import Extractor
 from ganeval.images import ImageSource, Opening, Selection, Subset, open_images
 from ganeval.labels import require_labels
 from ganeval.metrics.metric import Metric, get
+from ganeval.passes import Pass, Watch, summarise
 from ganeval.planning import chosen_options, requested
 from ganeval.presets import get_preset
 from ganeval.selfcheck.pool import Pool, modes_of

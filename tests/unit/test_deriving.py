@@ -13,12 +13,13 @@ from torch import Tensor
 
 from ganeval.compare import compare
 from ganeval.deriving import described, with_derived
-from ganeval.engine import GIVEN, Pass, Request, evaluate
+from ganeval.engine import GIVEN, Request, evaluate
 from ganeval.errors import GanevalError
 from ganeval.extractors import Extractor, Tap, parse_tap
 from ganeval.extractors.preparing import halves
 from ganeval.images import Images, ImageSource
 from ganeval.metrics.metric import get
+from ganeval.passes import Pass
 from ganeval.planning import requested
 from ganeval.presets import get_preset
 from ganeval.scoring import Job, score

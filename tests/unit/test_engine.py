@@ -11,14 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganeval import engine, linalg, summaries
+from ganeval import engine, linalg, passes, summaries
 from ganeval.cache import Cache
-from ganeval.engine import Pass, Request, evaluate
+from ganeval.engine import Request, evaluate
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap
 from ganeval.extractors.extractor import Extractor
 from ganeval.images import Images, ImageSource
 from ganeval.metrics.metric import get, metric
+from ganeval.passes import Pass
 from ganeval.summaries import Labelled
 
 METRICS = ("fd", "kid", "precision", "recall", "density", "coverage")
@@ -143,7 +144,7 @@ def test_another_network_or_content_misses_the_cache(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_pass_goes_on_where_it_was_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "_SAVE_SECONDS", 0.0)
+    monkeypatch.setattr(passes, "_SAVE_SECONDS", 0.0)
     run = Pass({"means": Means()}, 16, Cache(tmp_path))
     broken = Noise(96, 0)
     broken.fail_at = 70

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganeval.engine import Pass, Request, evaluate
+from ganeval.engine import Request, evaluate
 from ganeval.errors import GanevalError
 from ganeval.extractors import Extractor, Tap
 from ganeval.extractors.preparing import halves
@@ -20,6 +20,7 @@ from ganeval.images.generated import GeneratedSource, Program
 from ganeval.images.generator import CheckpointSource
 from ganeval.images.paths import LiveGenerator, PathRule, PathSource, lerp, slerp
 from ganeval.metrics.metric import get
+from ganeval.passes import Pass
 from reference_models.checkpoint import DataRecord, Training, save_checkpoint
 from reference_models.gans.dcgan import DCGAN
 from reference_models.recipe import DataSpec
