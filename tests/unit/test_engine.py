@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganeval import engine, linalg, passes, summaries
+from ganeval import engine, linalg, passes
 from ganeval.cache import Cache
 from ganeval.engine import Request, evaluate
 from ganeval.errors import GanevalError
@@ -20,7 +20,7 @@ from ganeval.extractors.extractor import Extractor
 from ganeval.images import Images, ImageSource
 from ganeval.metrics.metric import get, metric
 from ganeval.passes import Pass
-from ganeval.summaries import Labelled
+from ganeval.summaries import Labelled, features
 
 METRICS = ("fd", "kid", "precision", "recall", "density", "coverage")
 
@@ -112,7 +112,7 @@ def test_what_is_cached_is_not_read_again(tmp_path: Path) -> None:
 
 
 def test_distances_within_a_large_set_are_read_in_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(summaries, "_MANY", 50)
+    monkeypatch.setattr(features, "_MANY", 50)
     real, fake, run = Noise(60, 0), Noise(40, 1), Pass({"means": Means()}, 16, Cache(tmp_path))
     first = values(real, fake, run, ("realism",))
     files = set(tmp_path.rglob("*.safetensors"))

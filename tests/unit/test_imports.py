@@ -36,7 +36,7 @@ ALLOWED = {
         "ganeval.errors",
         "ganeval.uncertainty",
     ),
-    "ganeval/summaries.py": ("ganeval.linalg", "ganeval.row_sample", "ganeval.errors"),
+    "ganeval/summaries": ("ganeval.summaries", "ganeval.linalg", "ganeval.row_sample", "ganeval.errors"),
     "ganeval/keeping.py": (),
     "ganeval/row_sample.py": (),
     "ganeval/uncertainty": (

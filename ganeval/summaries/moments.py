@@ -1,174 +1,18 @@
-"""Small mergeable summaries of feature rows: batches, workers, resume and cache are all `update` and `merge`."""
+"""Mean and covariance, folded from rows or computed elsewhere, for Frechet distances."""
 
 from __future__ import annotations
 
 import math
-import threading
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from functools import partial
-from typing import ClassVar, Self, TypeAlias
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from ganeval import linalg
-from ganeval.errors import GanevalError
 from ganeval.row_sample import RowSample
+from ganeval.summaries.summary import Summary, finite
 
-_MANY = 10_000  # rows, from which on distances between all of them take longer to compute than to read
 _LEAST_CHUNK = 1024  # rows folded together; more would only cost memory, fewer would cost D x D additions
-
-Recall: TypeAlias = Callable[[str, Callable[[], Tensor]], Tensor]
-"""(name, how it is made) => the tensor of that name that belongs to these rows."""
-
-
-class Summary(ABC):
-    """What is kept of one image set's rows at one tap.
-
-    Attributes:
-        kind: the name of the class of summary in cache keys and files.
-        count: rows seen so far.
-        width: columns D, 0 before the first row.
-    """
-
-    kind: ClassVar[str]
-    count: int
-    width: int = 0
-
-    @abstractmethod
-    def update(self, rows: Tensor) -> None:
-        """Take in float32 rows (N, D). The result does not depend on how rows are cut into batches.
-
-        Raises:
-            GanevalError: a value that is not finite.
-        """
-
-    @abstractmethod
-    def merge(self, other: Self) -> None:
-        """Take in another summary, as if its rows had come after one's own."""
-
-    @abstractmethod
-    def state_dict(self) -> dict[str, Tensor]:
-        """Everything, as tensors; `from_state` gives an equal summary back."""
-
-    @classmethod
-    @abstractmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> Self:
-        """The summary that `state_dict` described."""
-
-    def require(self, least: int, what: str) -> None:
-        """Raise GanevalError unless at least `least` rows are here."""
-        if self.count < least:
-            raise GanevalError(f"{what} needs at least {least} samples, got {self.count}: use more images")
-
-
-class Features(Summary):
-    """All rows, float32 (N, D), in order. For metrics that compare samples with samples.
-
-    Attributes:
-        recall: where results that took long stay between runs, if anywhere.
-    """
-
-    kind = "features"
-
-    def __init__(self) -> None:
-        self._rows: list[Tensor] = []
-        self._radii: Tensor | None = None
-        self._moments: Moments | None = None
-        self._measuring = threading.Lock()
-        self.recall: Recall | None = None
-        self.count = 0
-
-    def update(self, rows: Tensor) -> None:
-        self._take(_finite(rows))
-
-    def _take(self, rows: Tensor) -> None:
-        self._rows.append(rows)
-        self._radii = self._moments = self.recall = None
-        self.count += len(rows)
-        self.width = rows.shape[1]
-
-    def merge(self, other: Features) -> None:
-        if other.count:
-            self.update(other.rows)
-
-    @property
-    def rows(self) -> Tensor:
-        """float32 (N, D)."""
-        if not self._rows:
-            raise GanevalError("no samples: the image set is empty")
-        rows = self._rows
-        if len(rows) > 1:
-            rows = self._rows = [torch.cat(rows)]
-        return rows[0]
-
-    def radii(self, k: int) -> Tensor:
-        """Distance from each row to its k-th nearest other row, float64 (N,). Kept, since several metrics ask."""
-        self.require(k + 1, f"a distance to the {k}-th neighbour")
-        with self._measuring:  # or metrics that run at once would each compute them
-            if self._radii is None or self._radii.shape[1] < k:
-                self._radii = self._neighbours(min(max(k, 8), self.count - 1))
-            return self._radii[:, k - 1]
-
-    def _neighbours(self, k: int) -> Tensor:
-        make = partial(linalg.neighbour_distances, self.rows, k)
-        return self.recall(f"distances to {k} neighbours", make) if self.recall and self.count >= _MANY else make()
-
-    @property
-    def moments(self) -> Moments:
-        """The mean and covariance of these rows. Kept, since several metrics ask."""
-        with self._measuring:
-            if self._moments is None:
-                self._moments = Moments()
-                self._moments.update(self.rows)
-            return self._moments
-
-    @moments.setter
-    def moments(self, known: Moments) -> None:
-        """Hand over the moments of the same rows that are known already."""
-        self._moments = known
-
-    def part(self, numbers: Tensor) -> Self:
-        """Rows `numbers`, int64 (K,), in that order; their distances are looked up in those of the whole."""
-        part = type(self)()
-        part._take(linalg.select(self.rows, numbers))
-        return part
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return {"rows": self.rows} if self.count else {}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Tensor]) -> Features:
-        summary = cls()
-        if "rows" in state:
-            summary.update(state["rows"])
-        return summary
-
-
-class Labelled(Features):
-    """Feature rows with the class of each, for metrics of conditional models.
-
-    Made by the engine from an image set's `Features`, which share its cache entry, and the set's labels.
-    """
-
-    labels: Tensor
-    """int64 (N,): class numbers from 0 on."""
-
-    @classmethod
-    def of(cls, features: Features, labels: Tensor) -> Labelled:
-        """The rows of `features`, row i of class `labels[i]`."""
-        assert len(labels) == features.count, f"{len(labels)} labels for {features.count} rows"
-        summary = cls()
-        if features.count:
-            summary._take(features.rows)
-        summary.labels = labels.to(torch.int64)
-        return summary
-
-    def part(self, numbers: Tensor) -> Self:
-        part = super().part(numbers)
-        part.labels = self.labels[numbers]
-        return part
 
 
 class Moments(Summary):
@@ -192,7 +36,7 @@ class Moments(Summary):
         self._result: tuple[Tensor, Tensor] | None = None
 
     def update(self, rows: Tensor) -> None:
-        rows = _finite(rows)
+        rows = finite(rows)
         self._sample.update(rows)
         self._take(rows)
 
@@ -341,23 +185,8 @@ class GivenMoments(Moments):
         return cls(state["mean"], state["covariance"], int(state["count"]))
 
 
-def _finite(rows: Tensor) -> Tensor:
-    """The rows as float32."""
-    rows = rows.to(torch.float32)
-    finite = torch.isfinite(rows)
-    if not bool(finite.all()):
-        bad = int((~finite).any(1).sum())
-        raise GanevalError(
-            f"{bad} of {len(rows)} rows of features hold NaN or infinity: look at the images, or at the network"
-        )
-    return rows
-
-
 def _scatter(rows: Tensor) -> tuple[int, Tensor, Tensor]:
     rows = rows.double()
     mean = rows.mean(0)
     centred = rows - mean
     return len(rows), mean, linalg.gram(centred)
-
-
-KINDS: Mapping[str, type[Summary]] = {kind.kind: kind for kind in (Features, Moments)}
