@@ -49,12 +49,6 @@ def _drawn(count: int, width: int, rng: np.random.Generator) -> Tensor:
     return normal.div_(normal.norm(dim=1, keepdim=True))
 
 
-def project(rows: Tensor, directions: Tensor) -> Tensor:
-    """rows (N, D) on directions (K, D), float64 (N, K). Rows are widened a block at a time."""
-    parts = [rows[part].double() @ directions.T for part in linalg.blocks(len(rows), rows.shape[1])]
-    return torch.cat(parts)
-
-
 def plan(n: int, m: int) -> tuple[Tensor, Tensor, Tensor]:
     """The monotone plan between n and m sorted points of equal mass: two times indices (L,), masses (L,) adding to 1.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganeval.classes import by_class
 from ganeval.gaussians import Gaussian, frechet
-from ganeval.linalg import root
+from ganeval.linalg import gram, root
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Labelled
 from ganeval.uncertainty import Estimate
@@ -77,6 +77,6 @@ def _pooled(classes: list[Tensor], shares: list[float]) -> Gaussian:
     else:
         covariance = torch.zeros(width, width, dtype=torch.float64)
         for part in factors:
-            covariance.addmm_(part.T, part)
+            covariance.add_(gram(part))
         factor = root(covariance)
     return Gaussian(torch.zeros(width, dtype=torch.float64), factor)

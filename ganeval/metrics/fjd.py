@@ -66,7 +66,8 @@ def _joint(classes: list[Tensor], a: float) -> Gaussian:
     count = len(classes)
     across = torch.cat([torch.ones(count, 1), torch.eye(count)[:, 1:]], dim=1).double()
     plane = torch.linalg.qr(across).Q[:, 1:]  # orthogonal to the vector of ones, along which all one-hots are equal
+    conditions = (a * plane).float()
+    joint = [torch.cat([rows, one.expand(len(rows), -1)], dim=1) for rows, one in zip(classes, conditions)]
     moments = Moments()
-    for rows, condition in zip(classes, (a * plane).float()):
-        moments.update(torch.cat([rows, condition.expand(len(rows), -1)], dim=1))
+    moments.update(torch.cat(joint))
     return Gaussian(moments.mean, moments.factor())

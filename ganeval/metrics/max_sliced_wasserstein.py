@@ -11,7 +11,7 @@ from torch import Tensor
 from ganeval.errors import GanevalError
 from ganeval.linalg import shuffled
 from ganeval.metrics.metric import Laws, metric
-from ganeval.slicing import plan, project, unit_directions, wasserstein
+from ganeval.slicing import plan, unit_directions, wasserstein
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
 from ganeval.uncertainty.halving import halving
@@ -78,29 +78,30 @@ def _mean_difference(x: Tensor, y: Tensor) -> Tensor:
     return (x.double().mean(0) - y.double().mean(0))[None]
 
 
-def _ascend(x: Tensor, y: Tensor, directions: Tensor, iterations: int) -> tuple[Tensor, float]:
+def _ascend(x: Tensor, y: Tensor, starts: Tensor, iterations: int) -> tuple[Tensor, float]:
     """The best direction (1, D) met on the way from all starts (K, D) at once, and W_2^2 along it.
 
     With the sorted plan fixed, W_2^2 along u is u.M u, M the mean of d d^T over its displacements d: one step is
     u <- M u, rescaled. The new plan may be a shorter one, so a step need not climb, and the best is kept. Ends early
     once no start moves any more.
     """
-    x, y = x.double(), y.double()
-    left, right, masses = plan(len(x), len(y))
-    best, highest, before = directions[:1], -1.0, torch.zeros(len(directions)).double()
+    ours, theirs, directions = (part.double().numpy() for part in (x, y, starts))
+    left, right, masses = (part.numpy() for part in plan(len(x), len(y)))
+    first_left, first_right = np.searchsorted(left, np.arange(len(x))), np.searchsorted(right, np.arange(len(y)))
+    best, highest, before = directions[:1], -1.0, np.zeros(len(directions))
     for _ in range(iterations):
-        directions = directions / directions.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
-        (a, rank_a), (b, rank_b) = (project(rows, directions).sort(0) for rows in (x, y))
-        moves = a[left] - b[right]
-        squares = masses @ moves.square()
-        if float(squares.max()) > highest:
-            top = int(squares.argmax())
+        directions = directions / np.linalg.norm(directions, axis=1, keepdims=True).clip(np.finfo(np.float64).tiny)
+        a, b = directions @ ours.T, directions @ theirs.T
+        rank_a, rank_b = a.argsort(1), b.argsort(1)
+        moves = np.take_along_axis(a, rank_a[:, left], 1) - np.take_along_axis(b, rank_b[:, right], 1)
+        squares = np.square(moves) @ masses
+        top = int(squares.argmax())
+        if squares[top] > highest:
             best, highest = directions[top : top + 1], float(squares[top])
-        if torch.allclose(squares, before, rtol=0, atol=_STILL * highest):
+        if np.abs(squares - before).max() <= _STILL * highest:
             break
-        before = squares
-        weighted = masses[:, None] * moves
-        pull_a = torch.zeros_like(a).scatter_add_(0, rank_a[left], weighted)
-        pull_b = torch.zeros_like(b).scatter_add_(0, rank_b[right], weighted)
-        directions = pull_a.T @ x - pull_b.T @ y
-    return best, highest
+        before, moves = squares, masses * moves
+        np.put_along_axis(a, rank_a, np.add.reduceat(moves, first_left, 1), 1)  # each row's pull, in place
+        np.put_along_axis(b, rank_b, np.add.reduceat(moves, first_right, 1), 1)
+        directions = a @ ours - b @ theirs
+    return torch.from_numpy(best), highest
