@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from ganeval.errors import GanevalError
 from ganeval.metrics.emd import emd
-from ganeval.metrics.max_sliced_wasserstein import max_sliced_wasserstein
+from ganeval.metrics.max_sliced_wasserstein import _ascend, max_sliced_wasserstein
 from ganeval.metrics.mind import mind
 from ganeval.metrics.swd import swd
 from ganeval.slicing import unit_directions, wasserstein
@@ -127,6 +127,16 @@ def test_max_sliced_is_not_deceived_by_the_samples_that_chose_the_direction() ->
     own = float(estimate.method.split()[-1])
     assert own > 1.0  # 200 directions among 200 samples a half: something always looks different
     assert estimate.value < 0.35 * own
+
+
+@pytest.mark.parametrize("counts", [(9, 9), (9, 6), (5, 8)])
+def test_the_ascent_ends_on_the_highest_of_all_angles_at_equal_and_unequal_counts(counts: tuple[int, int]) -> None:
+    x, y = normal(counts[0], 2, 3) * torch.tensor([3.0, 1.0]), normal(counts[1], 2, 4)
+    best, square = _ascend(x, y, unit_directions(16, 2, seeded()), 100)
+    angles = torch.linspace(0, math.pi, 2001).double()
+    highest = wasserstein(x, y, torch.stack([angles.cos(), angles.sin()], 1)).max()
+    assert square == pytest.approx(float(highest), rel=1e-3)
+    assert float(wasserstein(x, y, best)) == pytest.approx(square, rel=1e-12)
 
 
 def test_max_sliced_is_at_least_the_mean_over_directions() -> None:
