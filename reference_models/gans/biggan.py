@@ -164,9 +164,8 @@ class BigGAN(Recipe):
         "filters": 16,
         "attention": 8,
         "generator_rate": 4e-4,
-        "discriminator_rate": 1.6e-3,
+        "discriminator_rate": 8e-4,
         "beta2": 0.9,
-        "discriminator_steps": 1,
         "standing_passes": 32,
     }
 
