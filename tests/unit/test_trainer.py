@@ -19,9 +19,10 @@ import reference_models.checkpoint
 import reference_models.trainer
 from ganeval.device import choose_device
 from ganeval.errors import GanevalError, Interrupted
-from reference_models.averaging import decay, move_towards
+from reference_models.averaging import SPECTRAL_VECTORS, decay, move_towards
 from reference_models.checkpoint import checkpoints, load_checkpoint, read_record
 from reference_models.feed import TrainingImages
+from reference_models.layers import spectral
 from reference_models.precision import choose_precision, run_in_bf16
 from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 from reference_models.seeds import seeded
@@ -265,6 +266,23 @@ def test_the_average_halves_the_distance_in_a_halflife() -> None:
     assert average.weight.item() == pytest.approx(4.0)
     assert average.running_mean.item() == pytest.approx(2.0)  # type: ignore[union-attr, operator]
     assert average.num_batches_tracked.item() == 7  # type: ignore[union-attr, operator]
+
+
+def test_averaged_weights_keep_spectral_norm_1_while_its_vectors_turn() -> None:
+    with seeded(torch.device("cpu"), 0):
+        net, average = spectral(nn.Linear(8, 8)), spectral(nn.Linear(8, 8))
+    original = dict(net.named_parameters())["parametrizations.weight.original"]
+    rng = torch.Generator().manual_seed(1)
+    for _ in range(20):  # a new direction at every step, as between singular values that are nearly equal
+        with torch.no_grad():
+            original.copy_(torch.randn(8, 8, generator=rng))
+            for _ in range(50):
+                net(torch.zeros(1, 8))
+            move_towards(average, net, 0.5)
+    vectors = [buffer for name, buffer in average.named_buffers() if name.endswith(SPECTRAL_VECTORS)]
+    assert [float(vector.norm()) for vector in vectors] == pytest.approx([1.0, 1.0])
+    move_towards(average, net, 0.0)
+    assert torch.linalg.svdvals(average.eval().weight)[0].item() == pytest.approx(1.0, rel=1e-3)
 
 
 def test_early_averages_forget_the_untrained_weights() -> None:
