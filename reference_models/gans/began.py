@@ -96,7 +96,7 @@ class BEGAN(Recipe):
 
     title: ClassVar[str] = "Boundary equilibrium GAN"
     paper: ClassVar[str] = "Berthelot et al. 2017, arXiv:1703.10717"
-    small: ClassVar[Mapping[str, Any]] = {"filters": 16, "learning_rate": 5e-4}
+    small: ClassVar[Mapping[str, Any]] = {"filters": 16, "gamma": 0.7, "balance_rate": 0.03, "learning_rate": 5e-4}
 
     batch_size: int = 16
     hidden: int = 64
