@@ -118,7 +118,7 @@ def _kept_distances(x: Tensor, y: Tensor) -> Tensor:
 
 def _turned(x: Tensor, y: Tensor) -> bool:
     """Whether the distances of x to y are those of y to x: by content, so not by which was asked for first."""
-    return _small(x, y) and float(x.sum()) > float(y.sum())
+    return float(x.sum()) > float(y.sum())
 
 
 def _stays(x: Tensor, y: Tensor) -> bool:

@@ -273,16 +273,16 @@ def test_averaged_weights_keep_spectral_norm_1_while_its_vectors_turn() -> None:
         net, average = spectral(nn.Linear(8, 8)), spectral(nn.Linear(8, 8))
     original = dict(net.named_parameters())["parametrizations.weight.original"]
     rng = torch.Generator().manual_seed(1)
-    for _ in range(20):  # a new direction at every step, as between singular values that are nearly equal
+    orthogonal = torch.linalg.qr(torch.randn(8, 8, generator=rng)).Q
+    for _ in range(100):  # singular values are nearly equal: a little noise turns the largest one's vectors anywhere
         with torch.no_grad():
-            original.copy_(torch.randn(8, 8, generator=rng))
-            for _ in range(50):
+            original.copy_(orthogonal + 0.05 * torch.randn(8, 8, generator=rng))
+            for _ in range(20):
                 net(torch.zeros(1, 8))
-            move_towards(average, net, 0.5)
+        move_towards(average, net, 0.9)
     vectors = [buffer for name, buffer in average.named_buffers() if name.endswith(SPECTRAL_VECTORS)]
     assert [float(vector.norm()) for vector in vectors] == pytest.approx([1.0, 1.0])
-    move_towards(average, net, 0.0)
-    assert torch.linalg.svdvals(average.eval().weight)[0].item() == pytest.approx(1.0, rel=1e-3)
+    assert torch.linalg.svdvals(average.eval().weight)[0].item() == pytest.approx(1.0, abs=0.1)
 
 
 def test_early_averages_forget_the_untrained_weights() -> None:

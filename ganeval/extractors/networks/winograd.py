@@ -22,7 +22,7 @@ POINTS: dict[int, tuple[Fraction | int, ...]] = {
     8: (0, 1, -1, _HALF, -_HALF, 2, -2),
     10: (0, 1, -1, _HALF, -_HALF, 2, -2, 3 * _HALF / 2, -3 * _HALF / 2),
 }
-"""By m + r - 1: those that lose the fewest digits, found by trying."""
+"""By m + r - 1: small fractions of either sign, which lose few digits."""
 OUTPUTS = {3: 4, 5: 4, 7: 4}
 """Taps of a filter => outputs of a tile."""
 
