@@ -65,7 +65,14 @@ class Unrolled(Recipe):
 
     title: ClassVar[str] = "Unrolled GAN"
     paper: ClassVar[str] = "Metz et al. 2016, arXiv:1611.02163"
-    small: ClassVar[Mapping[str, Any]] = {"filters": 24, "batch_size": 16, "unrolled_steps": 2}
+    small: ClassVar[Mapping[str, Any]] = {
+        "filters": 24,
+        "batch_size": 16,
+        "loss": "nonsaturating",
+        "unrolled_steps": 2,
+        "unrolled_rate": 1e-3,
+        "discriminator_rate": 4e-4,
+    }
 
     batch_size: int = 128
     loss: Literal["minimax", "nonsaturating"] = "minimax"
