@@ -105,10 +105,9 @@ class BigBiGAN(Recipe, Encoder):
         "units": 128,
         "latent": 16,
         "attention": 8,
-        "discriminator_steps": 1,
         "generator_rate": 4e-4,
         "encoder_rate": 2e-3,
-        "discriminator_rate": 1.6e-3,
+        "discriminator_rate": 8e-4,
         "beta2": 0.9,
     }
 
