@@ -89,9 +89,8 @@ def evaluate(
         seconds[f"pass over {name}"] = time.perf_counter() - started
         _introduce(summaries[name])
     found = _Found(summaries, sets)
-    samples = max((summary.count for made in summaries.values() for summary in made.values()), default=0)
     attempt = partial(_attempt, found=found, run=run, seed=seed, strict=skipped is None)
-    answers = _answers(requests, attempt, samples)
+    answers = _answers(requests, attempt, found)
     if skipped is not None:
         skipped |= {request.name: answer for request, answer in zip(requests, answers) if isinstance(answer, str)}
     return [answer for answer in answers if isinstance(answer, Result)], seconds
@@ -108,6 +107,15 @@ class _Found:
         """What the metric's function takes, by parameter."""
         require_labels(metric, self.sources)
         return {name: self._summary(name, tap, kind) for name, kind in metric.sets.items()}
+
+    def samples(self) -> int:
+        """Of the largest image set."""
+        return max((summary.count for made in self.summaries.values() for summary in made.values()), default=0)
+
+    def numbers(self, metric: Metric, tap: Tap) -> int:
+        """How many the metric reads."""
+        read = [self.summaries[name][tap, _stored(kind)] for name, kind in metric.sets.items()]
+        return sum(summary.count * summary.width for summary in read)
 
     def _summary(self, name: str, tap: Tap, kind: type[Summary]) -> Summary:
         stored = self.summaries[name][tap, _stored(kind)]
@@ -142,7 +150,7 @@ def _introduce(made: Mapping[Want, Summary]) -> None:
 
 
 def _answers(
-    requests: Sequence[Request], attempt: Callable[[Request], Result | str], samples: int
+    requests: Sequence[Request], attempt: Callable[[Request], Result | str], found: _Found
 ) -> list[Result | str]:
     """Some metrics at a time where there are many, which share the threads: most have parts where only one works.
 
@@ -152,13 +160,14 @@ def _answers(
 
     threads = torch.get_num_threads()
     workers = max(1, min(threads, _MOST_WORKERS, len(requests) // _METRICS_PER_WORKER))
-    if workers == 1 or samples > _MANY_SAMPLES:
+    if workers == 1 or found.samples() > _MANY_SAMPLES:
         return [attempt(request) for request in requests]
     share, stride = threads // workers, -(-len(requests) // workers)
-    # neighbours in a suite share much: asked for at once, one would wait for the other. What reads moments takes long,
-    # and others need it: it goes first
+    # what takes long goes first, or one worker would end with it alone: what reads moments, which others wait for, and
+    # much. Neighbours in a suite share much: asked for at once, one would wait for the other
     later = [Moments not in request.metric.sets.values() for request in requests]
-    apart = sorted(range(len(requests)), key=lambda i: (later[i], i % stride, i))
+    most = [-found.numbers(request.metric, request.tap) for request in requests]
+    apart = sorted(range(len(requests)), key=lambda i: (later[i], most[i], i % stride, i))
     try:
         with (
             threadpool_limits(share, user_api="blas"),

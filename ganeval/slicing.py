@@ -15,6 +15,7 @@ from ganeval import linalg
 from ganeval.keeping import Kept
 
 _MOST_KEPT = 2**21  # 16 MiB of projections
+_BLOCK = 15 * 2**19  # projections at a time: as float32 under 32 MiB, beyond which malloc has fresh pages cleared
 _kept: Kept[Tensor] = Kept()
 
 
@@ -73,8 +74,8 @@ def wasserstein(x: Tensor, y: Tensor, directions: Tensor, p: int = 2) -> Tensor:
     [9.0]
     """
     found = [torch.empty(0, dtype=torch.float64)]
-    for part in linalg.blocks(len(directions), max(len(x), len(y))):
-        some = directions if part.stop - part.start == len(directions) else directions[part]
+    step = max(1, _BLOCK // max(len(x), len(y)))
+    for some in [directions] if step >= len(directions) else torch.split(directions, step):
         a, b = (_sorted(_projected(rows, some)) for rows in (x, y))
         found.append(_mean_powers(a, b, p))
     return torch.cat(found)
@@ -93,7 +94,7 @@ def _projected(rows: Tensor, directions: Tensor) -> Tensor:
 def _projections(rows: Tensor, directions: Tensor) -> Tensor:
     projections = torch.empty(len(directions), len(rows), dtype=directions.dtype)
     for part in linalg.blocks(len(rows), rows.shape[1]):
-        projections[:, part] = directions @ rows[part].to(directions.dtype).T
+        torch.mm(directions, rows[part].to(directions.dtype).T, out=projections[:, part])
     return projections
 
 

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from ganeval.errors import GanevalError
@@ -32,7 +33,8 @@ def emd(real: Features, fake: Features, *, size: int = 1000, rng: np.random.Gene
     """min over transport plans of the mean |x - y|, in feature units, on at most `size` samples of each set.
 
     Formula: min over plans p with the sets as margins of sum_ij p_ij |x_i - y_j|, in feature units, on at most `size`
-    samples of each set; exact for these. Needs the package POT, `pip install ganeval[transport]`.
+    samples of each set; exact for these. Sets of different sizes, as few as that, need the package POT, `pip install
+    ganeval[transport]`.
 
     Trust: against the floor that the method names, the distance of two draws of that size from the real set: only what
     lies above it is the generator's. The bias falls as size^(-1/D): in a thousand dimensions two draws from one
@@ -64,6 +66,8 @@ def emd(real: Features, fake: Features, *, size: int = 1000, rng: np.random.Gene
 def _cost(x: Tensor, y: Tensor) -> float:
     """Cost of the optimal plan between equal masses on x (M, D) and on y (N, D)."""
     distances = torch.cat([squares.sqrt() for _, squares in squared_distances(x, y)]).numpy()
+    if len(x) == len(y):  # of the best plans one pairs the samples off (Birkhoff), which is quicker found
+        return float(distances[linear_sum_assignment(distances)].mean())
     masses = [np.full(n, 1 / n) for n in distances.shape]
     cost, log = _pot().emd2(*masses, distances, numItermax=_MOST_PIVOTS, log=True)
     if log["warning"]:
@@ -76,6 +80,7 @@ def _pot() -> ModuleType:
         ot = importlib.import_module("ot")
     except ImportError:
         raise GanevalError(
-            "emd needs the package POT, which is not installed: pip install 'ganeval[transport]'"
+            "emd between sets of different sizes needs the package POT, which is not installed: pip install "
+            "'ganeval[transport]', or lower emd.size"
         ) from None
     return ot

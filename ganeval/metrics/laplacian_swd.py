@@ -90,8 +90,13 @@ def by_level(rows: Tensor) -> list[tuple[int, Tensor]]:
 
 def normalised(patches: Tensor) -> Tensor:
     """(N, P, 3, 49) => float32 (N * P, 147), every channel with mean 0 and standard deviation 1 over all of them."""
-    values = patches.to(torch.float64, copy=True)
-    values.sub_(values.mean((0, 1, 3), keepdim=True))
-    count = values.numel() // values.shape[2]
-    spread = torch.linalg.vector_norm(values, dim=(0, 1, 3), keepdim=True) / math.sqrt(count)
-    return values.div_(torch.where(spread > 0, spread, 1.0)).flatten(0, 1).flatten(1).float()
+    values = patches.to(torch.float32, copy=True)
+    values.sub_(_mean(values).float())
+    spread = _mean(values.square()).sqrt().float()
+    return values.div_(torch.where(spread > 0, spread, 1.0)).flatten(0, 1).flatten(1)
+
+
+def _mean(values: Tensor) -> Tensor:
+    """float32 (N, P, 3, 49) => float64 (1, 1, 3, 1), the mean of each channel."""
+    by_pixel = values.flatten(0, 1).flatten(1).numpy().mean(0, dtype=np.float64)
+    return torch.from_numpy(by_pixel).reshape(1, 1, 3, -1).mean(3, keepdim=True)

@@ -159,9 +159,10 @@ def test_emd_equals_the_assignment_problem(n: int, m: int) -> None:
     assert earth(x, y).value == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-9)
 
 
-def test_emd_equals_pot() -> None:
-    x, y = normal(50, 8, 0), normal(70, 8, 1, mean=0.3)
-    peer = ot.emd2(np.full(50, 1 / 50), np.full(70, 1 / 70), ot.dist(x.double(), y.double(), "euclidean").numpy())
+@pytest.mark.parametrize("n", [50, 70])
+def test_emd_equals_pot(n: int) -> None:
+    x, y = normal(n, 8, 0), normal(70, 8, 1, mean=0.3)
+    peer = ot.emd2(np.full(n, 1 / n), np.full(70, 1 / 70), ot.dist(x.double(), y.double(), "euclidean").numpy())
     assert earth(x, y).value == pytest.approx(float(peer), rel=1e-9)
 
 
@@ -181,7 +182,13 @@ def test_emd_names_the_floor_that_its_sample_size_leaves() -> None:
 def test_emd_without_pot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ot", None)
     with pytest.raises(GanevalError, match=r"needs the package POT.*pip install 'ganeval\[transport\]'"):
-        earth(normal(5, 2, 0), normal(5, 2, 1))
+        earth(normal(5, 2, 0), normal(6, 2, 1))
+
+
+def test_emd_between_sets_of_one_size_does_without_pot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ot", None)
+    x = normal(5, 2, 0)
+    assert earth(x, x + 1).value == pytest.approx(math.sqrt(2), rel=1e-6)
 
 
 def test_emd_refuses_a_size_without_meaning() -> None:
