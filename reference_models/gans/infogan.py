@@ -72,7 +72,7 @@ class InfoGAN(Recipe):
         "filters": 24,
         "hidden": 256,
         "batch_size": 32,
-        "continuous_weight": 0.1,
+        "continuous_weight": 0.03,
     }
 
     batch_size: int = 128
