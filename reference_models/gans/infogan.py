@@ -69,10 +69,10 @@ class InfoGAN(Recipe):
     title: ClassVar[str] = "Information maximising GAN"
     paper: ClassVar[str] = "Chen et al. 2016, arXiv:1606.03657"
     small: ClassVar[Mapping[str, Any]] = {
-        "filters": 24,
+        "filters": 32,
         "hidden": 256,
         "batch_size": 32,
-        "continuous_weight": 0.03,
+        "continuous_weight": 0.1,
     }
 
     batch_size: int = 128
