@@ -69,9 +69,10 @@ class InfoGAN(Recipe):
     title: ClassVar[str] = "Information maximising GAN"
     paper: ClassVar[str] = "Chen et al. 2016, arXiv:1606.03657"
     small: ClassVar[Mapping[str, Any]] = {
-        "filters": 32,
+        "filters": 24,
         "hidden": 256,
         "batch_size": 32,
+        "information": 3.0,
         "continuous_weight": 0.1,
     }
 
