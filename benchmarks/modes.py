@@ -217,18 +217,24 @@ def run(name: str, seed: int, steps: int, out: Path) -> dict[str, Any]:
     return record
 
 
-def table(records: Sequence[dict[str, Any]]) -> str:
-    """Markdown: a row per model, median (least to most) over its seeds."""
-    lines = [
-        "| model | seeds | modes ↑ | solid modes ↑ | quality ↑ | KL ↓ | JS ↓ | CPU seconds per run |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+HEAD = ("model", "seeds", "modes ↑", "solid modes ↑", "quality ↑", "KL ↓", "JS ↓", "CPU seconds per run")
+
+
+def rows(records: Sequence[dict[str, Any]]) -> list[list[str]]:
+    """Under `HEAD`, a row per model: median (least to most) over its seeds."""
+    found = []
     for name in dict.fromkeys(record["model"] for record in records):
         own = [record for record in records if record["model"] == name]
         cells = [_spread([record[key] for record in own]) for key in ("modes", "solid_modes", "quality", "kl", "js")]
         seconds = statistics.median(record["cpu_seconds"] for record in own)
-        lines.append(f"| {name} | {len(own)} | {' | '.join(cells)} | {seconds:.0f} |")
-    return "\n".join(lines)
+        found.append([name, str(len(own)), *cells, f"{seconds:.0f}"])
+    return found
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """`rows` as Markdown."""
+    lines = [HEAD, ("---", *["---:"] * (len(HEAD) - 1)), *rows(records)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _spread(values: list[float]) -> str:

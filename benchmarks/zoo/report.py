@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.zoo import verdicts
+from benchmarks.zoo import collapse, verdicts
 from benchmarks.zoo.making import STUDIES
 from benchmarks.zoo.results import SAMPLES, Entry, require
 from benchmarks.zoo.settings import Settings
@@ -45,7 +45,7 @@ def made(settings: Settings, found: Sequence[Entry]) -> Report:
         main=("fd",),
         grids=[Grid(entry.name, _caption(entry), (entry.folder / SAMPLES).read_bytes()) for entry in scored],
         flags=[flag for entry in scored for flag in _flags(entry)],
-        sections=sections(found, notes),
+        sections=sections(found, notes, settings.report.parent),
         notes=_notes(settings),
         commands=_commands(settings, verdicts.cores(scored)),
     )
@@ -57,9 +57,10 @@ def table(found: Sequence[Entry]) -> Comparison:
     return compare([entry.card for entry in found], names=[entry.name for entry in found], yardsticks=scale)
 
 
-def sections(found: Sequence[Entry], notes: dict[str, str]) -> list[Section]:
-    """Verdicts, curves along training, and what the studies tell."""
-    told = [verdicts.tell(found, notes), along(found), *(study.tell(found) for study in STUDIES)]
+def sections(found: Sequence[Entry], notes: dict[str, str], reports: Path) -> list[Section]:
+    """Verdicts, curves along training, what the studies tell, and what another report in the folder `reports` found."""
+    studies = [study.tell(found) for study in STUDIES]
+    told = [verdicts.tell(found, notes), along(found), *studies, collapse.tell(reports)]
     return [section for section in told if section is not None]
 
 
@@ -123,7 +124,6 @@ def _notes(settings: Settings) -> tuple[str, ...]:
         "samples, drawn by one seed.",
         "authpct and nearest_training look for copies among all training images; the copy of training images shows "
         "what copies score.",
-        "Mode collapse on 25 Gaussians has a report of its own: python benchmarks/modes.py writes reports/modes.",
     )
 
 

@@ -12,6 +12,8 @@ from types import ModuleType
 import pytest
 import torch
 
+from benchmarks.zoo import collapse
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -66,6 +68,11 @@ def test_runs_are_the_same_again_and_are_not_repeated(
         f"{name}-{seed}.json" for name in sorted(script.OPTIONS) for seed in (0, 1)
     ]
     assert "| unrolled | 2 |" in (out / "README.md").read_text()
+    section = collapse.tell(tmp_path)
+    assert section is not None
+    assert section.table is not None
+    assert [row[:2] for row in section.table.rows] == [["gan", "2"], ["unrolled", "2"], ["wgan_gp", "2"]]
+    assert collapse.tell(out) is None  # no such report there
     assert (out / "samples.png").stat().st_size > 10_000
     kept = json.loads(files[0].read_text())
     files[0].unlink()
