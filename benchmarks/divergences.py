@@ -1,9 +1,10 @@
 """Every divergence estimator against every pair whose truth is known: python benchmarks/divergences.py [--only TEXT]
 
-Bias, standard deviation, root mean squared error, interval coverage, violations of lower bounds and seconds, over
-repetitions with seeds of their own. Each combination of pair, dimensions and samples is kept in `--out`/runs.jsonl as
-it is done, so that a run goes on where it was interrupted; `--only "16 5000"` takes those whose name holds the text,
-and `--report` only writes the table and the figure again.
+Bias, standard deviation, root mean squared error, interval coverage, violations of lower bounds, share of runs that
+warn, and seconds, over repetitions with seeds of their own. What is done is kept in `--out`/runs.jsonl by pair,
+dimensions, samples and estimator, so that a run goes on where it was interrupted, or where `--minutes` ended it.
+`--only "16 5000"` takes the combinations whose name holds the text, `--estimators nearest` the estimators, and
+`--report` only writes the tables and the figure again.
 """
 
 from __future__ import annotations
@@ -11,29 +12,37 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from scipy.stats import binom
 from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.files import replacing
 from ganeval.metrics.metric import registered
-from ganeval.testing.truth import PAIRS, Pair, pair
+from ganeval.testing.truth import PAIRS, pair
 from ganeval.uncertainty import Estimate
 
 COUNTS, WIDTHS, REPETITIONS = (200, 1000, 5000), (1, 2, 16, 64), 20
 LEFT_OUT = ("equal", "lines")  # of the table: all is 0, and all but the distance is as for one disjoint dimension
-FIELDS = ("value", "low", "high", "bound")
+KEYS = ("pair", "d", "n", "estimator", "divergence")
+FIELDS = ("value", "low", "high", "bound", "warned", "seconds")
 TARGETS = {"kl": 0.05, "kl_reverse": 0.05, "js": 0.05, "w1": 0.03}
+COVERED, FAR = 0.9, 0.1  # least coverage, and most relative error, of an estimator that can do it
+
+Key = tuple[str, int, int, str, str]
+Run = dict[str, Any]
+"""`KEYS`, and lists over seeds: `seed` and `FIELDS`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tried:
     """A metric with options, the divergence that it estimates, and the most dimensions it is tried in."""
 
@@ -76,43 +85,41 @@ TRIED = (
 )
 
 
-def measured(tried: Tried, rows: tuple[Tensor, Tensor], seed: int) -> dict[str, float | None]:
-    """One estimate: value, ends of its interval, bound, seconds; None for what it has not."""
+def measured(tried: Tried, sets: Sequence[Tensor], seed: int) -> dict[str, float | None]:
+    """One estimate: value, ends of its interval, bound, whether it warns, seconds; None for what it has not."""
     metric = registered()[tried.metric]
-    sets = []
-    for kind, side in zip(metric.sets.values(), rows):
-        summary = kind()
-        summary.update(side)
-        sets.append(summary)
+    summaries = []
+    for kind, rows in zip(metric.sets.values(), sets):
+        summaries.append(kind())
+        summaries[-1].update(rows)
     options = {**metric.options, **tried.options}
     if metric.seeded:
         options["rng"] = np.random.default_rng(seed)
     started = time.perf_counter()
     try:
-        found = metric.function(*sets, **options)
+        found = metric.function(*summaries, **options)
     except GanevalError:
-        return dict.fromkeys((*FIELDS, "seconds"))
+        return dict.fromkeys(FIELDS)
     seconds = time.perf_counter() - started
-    estimate = found if isinstance(found, Estimate) else Estimate(found)
-    return {
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "bound": estimate.details.get("bound"),
-        "seconds": seconds,
-    }
+    made = found if isinstance(found, Estimate) else Estimate(found)
+    warned = float("warnings" in made.details)
+    values = (made.value, made.low, made.high, made.details.get("bound"), warned, seconds)
+    return {name: value if value is None else float(f"{value:.5g}") for name, value in zip(FIELDS, values)}
 
 
-def run_of(made: Pair, count: int, repetitions: int) -> dict[str, Any]:
-    """All estimators on one pair: lists over repetitions by estimator and field."""
-    tried = [one for one in TRIED if made.width <= one.widest and one.truth in made.known]
-    runs: dict[str, dict[str, list[float | None]]] = {}
-    for seed in range(repetitions):
-        rows = made.samples(count, seed)
-        for one in tried:
-            for field, value in measured(one, rows, seed).items():
-                runs.setdefault(f"{one.name}|{one.truth}", {}).setdefault(field, []).append(value)
-    return {"pair": made.name, "width": made.width, "count": count, "runs": runs}
+def runs_of(name: str, width: int, count: int, missing: Mapping[Tried, Sequence[int]], ends: float) -> list[Run]:
+    """The missing seeds of each estimator on one pair, until the clock says `ends`."""
+    made = pair(name, width)
+    found: dict[Tried, Run] = {}
+    for seed in sorted(set().union(*missing.values())):
+        sets = made.samples(count, seed)
+        for tried in (tried for tried, seeds in missing.items() if seed in seeds):
+            if time.monotonic() > ends:
+                return list(found.values())
+            run = found.setdefault(tried, dict(zip(KEYS, (name, width, count, tried.name, tried.truth))))
+            for field, value in {"seed": seed, **measured(tried, sets, seed)}.items():
+                run.setdefault(field, []).append(value)
+    return list(found.values())
 
 
 def combinations(only: str) -> Iterator[tuple[str, int, int]]:
@@ -124,38 +131,57 @@ def combinations(only: str) -> Iterator[tuple[str, int, int]]:
                     yield name, width, count
 
 
-def summed_up(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row of the table for each estimator of a record."""
-    known = pair(record["pair"], record["width"]).known
-    for key, runs in record["runs"].items():
-        name, truth = key.split("|")
-        true = known[truth].value
-        values = np.array([value for value in runs["value"] if value is not None])
-        if not len(values):
-            continue
-        row = {
-            "estimator": name,
-            "divergence": truth,
-            "pair": record["pair"],
-            "d": record["width"],
-            "n": record["count"],
-            "truth": true,
-            "mean": float(values.mean()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-            "seconds": float(np.mean([value for value in runs["seconds"] if value is not None])),
-        }
-        yield row | (_against(true, values, runs) if math.isfinite(true) else {})
+def missing_of(runs: Mapping[Key, Run], place: tuple[str, int, int], which: str, wanted: int) -> dict[Tried, list[int]]:
+    """Seeds that are not there yet, by estimator."""
+    known = pair(*place[:2]).known
+    found = {}
+    for tried in TRIED:
+        if place[1] <= tried.widest and tried.truth in known and re.search(which, tried.name):
+            there = runs.get((*place, tried.name, tried.truth), {}).get("seed", ())
+            found[tried] = [seed for seed in range(wanted) if seed not in there]
+    return {tried: seeds for tried, seeds in found.items() if seeds}
 
 
-def _against(true: float, values: np.ndarray, runs: Mapping[str, list[float | None]]) -> dict[str, float]:
+def merged(runs: Iterable[Run]) -> dict[Key, Run]:
+    """One run for each combination and estimator."""
+    found: dict[Key, Run] = {}
+    for run in runs:
+        key: Key = (run["pair"], run["d"], run["n"], run["estimator"], run["divergence"])
+        kept = found.setdefault(key, {name: run[name] for name in KEYS})
+        for field in ("seed", *FIELDS):
+            kept[field] = [*kept.get(field, ()), *run[field]]
+    return found
+
+
+# ---- The report
+
+
+def summed_up(run: Run) -> dict[str, Any]:
+    """A row of the table; no more than its name and its count of runs where the estimator refuses."""
+    true = pair(run["pair"], run["d"]).known[run["divergence"]].value
+    values = np.array([value for value in run["value"] if value is not None])
+    row = {name: run[name] for name in KEYS} | {"runs": len(values), "truth": true}
+    if not len(values):
+        return row
+    row |= {
+        "mean": float(values.mean()),
+        "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+        "warned": float(np.mean([value for value in run["warned"] if value is not None])),
+        "seconds": float(np.mean([value for value in run["seconds"] if value is not None])),
+    }
+    return row | (_against(true, values, run) if math.isfinite(true) else {})
+
+
+def _against(true: float, values: np.ndarray, run: Run) -> dict[str, float]:
     rmse = float(np.sqrt(np.mean((values - true) ** 2)))
     found = {"bias": float(values.mean() - true), "rmse": rmse, "relative rmse": rmse / true if true else math.nan}
-    ends = [(low, high) for low, high in zip(runs["low"], runs["high"]) if low is not None and high is not None]
+    ends = [(low, high) for low, high in zip(run["low"], run["high"]) if low is not None and high is not None]
+    allowance = 1e-4 * true  # values are kept to five digits
     if ends:
-        found["coverage"] = float(np.mean([low <= true <= high for low, high in ends]))
-    bounds = [value for value in runs["bound"] if value is not None]
+        found["coverage"] = float(np.mean([low - allowance <= true <= high + allowance for low, high in ends]))
+    bounds = [value for value in run["bound"] if value is not None]
     if bounds:
-        found["violations"] = float(np.mean([value > true * (1 + 1e-9) for value in bounds]))
+        found["violations"] = float(np.mean([value > true + allowance for value in bounds]))
     return found
 
 
@@ -174,17 +200,17 @@ def best(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _verdict(row: Mapping[str, Any], most: float) -> str:
-    word = "met" if row["relative rmse"] <= most else "**missed**"
+    word = "met" if row["relative rmse"] <= most else f"**missed**, {row['warned']:.0%} warned"
     return (
         f"| {row['divergence']} | {row['pair']} | {row['d']} | {row['estimator']} | {row['truth']:.4g} | "
-        f"{row['relative rmse']:.1%} | {most:.0%} | {word} |"
+        f"{row['runs']} | {row['relative rmse']:.1%} | {most:.0%} | {word} |"
     )
 
 
 COLUMNS: Mapping[str, Callable[[Any], str]] = {
-    "estimator": str, "divergence": str, "pair": str, "d": str, "n": str,
+    "estimator": str, "divergence": str, "pair": str, "d": str, "n": str, "runs": str,
     **dict.fromkeys(("truth", "mean", "bias", "sd", "rmse"), "{:.4g}".format),
-    **dict.fromkeys(("relative rmse", "coverage", "violations"), "{:.0%}".format),
+    **dict.fromkeys(("relative rmse", "coverage", "violations", "warned"), "{:.0%}".format),
     "seconds": "{:.2f}".format,
 }  # fmt: skip
 
@@ -193,15 +219,23 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     """The report."""
     told = [
         "# Divergences against the truth\n",
-        "Made by `python benchmarks/divergences.py`; pairs are those of `ganeval/testing/truth.py`, in nats and",
-        "in units of the samples. Coverage is the share of 95 % intervals that hold the truth, violations that of",
-        "bounds above it.\n",
+        "Made by `python benchmarks/divergences.py`; pairs are those of `ganeval/testing/truth.py`, in nats and in",
+        "units of the samples. Coverage is the share of 95 % intervals that hold the truth, violations that of bounds",
+        "above it, warned that of runs in which the estimator says why not to believe it. Metrics of one density ratio",
+        "share what it costs: the seconds of the others are those of the first.\n",
         "## Targets\n",
-        "| divergence | pair | d | best estimator | truth | relative RMSE | at most | |",
-        "|---|---|---|---|---|---|---|---|",
+        "| divergence | pair | d | best estimator | truth | runs | relative RMSE | at most | |",
+        "|---|---|---|---|---|---|---|---|---|",
         *best(rows),
         "\n## Bounds and intervals\n",
+        "Over all runs whose truth is finite and not 0. No interval holds a bias that no sample shows: there the",
+        "estimator has to warn.\n",
         *_overall(rows),
+        "\n## Where an estimator cannot do it\n",
+        f"Combinations where significantly fewer than {COVERED:.0%} of the intervals hold the truth, or where an",
+        f"estimate without an interval is off by more than {FAR:.0%}; in brackets relative bias, coverage, and how",
+        "many runs warn. Silent are those where less than half do.\n",
+        *_failures(rows),
         "\n## All\n",
         "| " + " | ".join(COLUMNS) + " |",
         "|" + "---|" * len(COLUMNS),
@@ -214,16 +248,41 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def _overall(rows: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| estimator | divergence | d | n | intervals that cover, median over pairs | bounds above the truth |"
-    yield "|---|---|---|---|---|---|"
-    keys = dict.fromkeys((row["estimator"], row["divergence"], row["d"], row["n"]) for row in rows)
-    for key in sorted(keys):
+    """By estimator, dimensions and samples: coverage, also of runs in combinations where it is silent, and bounds."""
+    yield "| estimator | divergence | d | n | intervals that cover | where it does not warn | bounds above the truth |"
+    yield "|---|---|---|---|---|---|---|"
+    rows = [row for row in rows if 0 < row["truth"] < math.inf]
+    for key in sorted({(row["estimator"], row["divergence"], row["d"], row["n"]) for row in rows}):
         own = [row for row in rows if (row["estimator"], row["divergence"], row["d"], row["n"]) == key]
-        covered = [row["coverage"] for row in own if "coverage" in row and row["truth"] > 0]
-        above = [row["violations"] for row in own if "violations" in row]
-        if covered or above:
-            cells = [f"{np.median(covered):.0%}" if covered else "", f"{np.mean(above):.0%}" if above else ""]
+        silent = [row for row in own if row.get("warned", 1) < 0.5]
+        cells = [_pooled(own, "coverage"), _pooled(silent, "coverage"), _pooled(own, "violations")]
+        if any(cells):
             yield "| " + " | ".join([*map(str, key), *cells]) + " |"
+
+
+def _pooled(rows: Iterable[Mapping[str, Any]], field: str) -> str:
+    found = [(row[field], row["runs"]) for row in rows if field in row]
+    return f"{sum(share * runs for share, runs in found) / sum(runs for _, runs in found):.0%}" if found else ""
+
+
+def failed(row: Mapping[str, Any]) -> bool:
+    """Whether an interval holds the truth too seldom for chance (5 %), or there is none and the error is large."""
+    if "coverage" not in row:
+        return bool(row.get("relative rmse", 0.0) > FAR)
+    return bool(binom.cdf(round(row["coverage"] * row["runs"]), row["runs"], COVERED) < 0.05)
+
+
+def _failures(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| estimator | divergence | d | n | warned of | silent |"
+    yield "|---|---|---|---|---|---|"
+    found: dict[tuple[Any, ...], tuple[list[str], list[str]]] = {}
+    for row in filter(failed, rows):
+        cells = found.setdefault((row["estimator"], row["divergence"], row["d"], row["n"]), ([], []))
+        covered = f", {row['coverage']:.0%}" if "coverage" in row else ""
+        bias = f"{row['bias'] / row['truth']:+.0%}" if row["truth"] else f"{row['bias']:+.2g}"
+        cells[row["warned"] < 0.5].append(f"{row['pair']} ({bias}{covered}, {row['warned']:.0%})")
+    for key, cells in sorted(found.items()):
+        yield "| " + " | ".join([*map(str, key), *("; ".join(cell) for cell in cells)]) + " |"
 
 
 def figure(rows: list[dict[str, Any]], path: Path) -> None:
@@ -251,34 +310,40 @@ def figure(rows: list[dict[str, Any]], path: Path) -> None:
     drawn.savefig(path, dpi=90)
 
 
+def write(runs: Mapping[Key, Run], out: Path) -> None:
+    """The tables and the figure."""
+    rows = [summed_up(run) for _, run in sorted(runs.items())]
+    for file_name, text in (("index.md", markdown(rows)), ("table.json", json.dumps(rows, indent=1) + "\n")):
+        with replacing(out / file_name) as path:
+            path.write_text(text)
+    figure([row for row in rows if "mean" in row], out / "divergences.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="part of 'PAIR DIMENSIONS SAMPLES', such as 'shift 16' or '1 5000'")
+    parser.add_argument("--estimators", default="", help="regular expression found in its name: 'classifier'")
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="after which no other run is begun")
     parser.add_argument("--out", type=Path, default=Path("reports/divergences"))
     parser.add_argument("--report", action="store_true", help="only write the report of what is there")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     arguments.out.mkdir(parents=True, exist_ok=True)
     log = arguments.out / "runs.jsonl"
-    records = {tuple(r[k] for k in ("pair", "width", "count")): r for r in _records(log)}
-    for name, width, count in () if arguments.report else combinations(arguments.only):
-        made = pair(name, width)
-        if (name, made.width, count) in records:
-            continue
-        started = time.perf_counter()
-        records[name, made.width, count] = record = run_of(made, count, arguments.repetitions)
-        with log.open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        print(f"{name} {width} {count}: {time.perf_counter() - started:.0f} s", flush=True)
-    rows = [row for _, record in sorted(records.items()) for row in summed_up(record)]
-    for file_name, text in (("index.md", markdown(rows)), ("table.json", json.dumps(rows, indent=1) + "\n")):
-        with replacing(arguments.out / file_name) as path:
-            path.write_text(text)
-    figure(rows, arguments.out / "divergences.png")
+    ends = time.monotonic() + 60 * arguments.minutes
+    runs = merged(_records(log))
+    for place in () if arguments.report else combinations(arguments.only):
+        missing = missing_of(runs, place, arguments.estimators, arguments.repetitions)
+        if missing and time.monotonic() < ends:
+            started = time.perf_counter()
+            with log.open("a") as file:
+                file.writelines(json.dumps(run) + "\n" for run in runs_of(*place, missing, ends))
+            print(*place, f"{time.perf_counter() - started:.0f} s", flush=True)
+    write(merged(_records(log)), arguments.out)
 
 
-def _records(log: Path) -> Iterator[dict[str, Any]]:
+def _records(log: Path) -> Iterator[Run]:
     if log.exists():
         yield from map(json.loads, log.read_text().splitlines())
 

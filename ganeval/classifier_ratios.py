@@ -2,7 +2,8 @@
 
 Samples are cut into folds, and a model is fitted to each alone: logistic regression on a polynomial of whitened
 features, whose penalties the evidence sets (MacKay 1992), then, where it helps samples held back, small networks that
-start at 0 and learn what is left over: one on the four least Gaussian directions, one on all. Swapping the sets
+start at 0 and learn what is left over: one on few directions, the two that the regression says most of and the two
+least Gaussian ones, and one on all. Swapping the sets
 changes the sign of every logit; rotating or shifting the features changes nothing but rounding.
 """
 
@@ -27,7 +28,8 @@ _WIDEST = 256  # principal components that are kept
 _ROUNDS, _LEAST, _MOST, _FREE = 12, 1e-2, 1e6, 1e-6  # Newton's steps; limits of a penalty, and the intercept's
 _HIDDEN, _STEPS, _CHECK, _PATIENCE, _BATCH, _RATE = 48, 400, 20, 4, 192, 4e-3
 _SHRINK = 0.3  # of the evidence's penalty: averaging takes away a fit's noise, but not what a penalty holds back
-_TURNED, _TURNS, _FEW = 64, 12, 4  # most features, and rounds, of the search for directions; those of the first network
+_TURNED, _TURNS = 64, 12  # most features, and rounds, of the search for the least Gaussian directions
+_FEW = 2  # directions of either kind that the first network sees
 _FURTHEST = 30.0  # a logit beyond this is as good as certain
 
 _kept: Kept[LogRatios] = Kept()  # several metrics of the same sets ask
@@ -79,12 +81,14 @@ def _computed(x: Array, y: Array, network: bool) -> LogRatios:
     models = [_polynomial_fit(*(side[part[k]] for side, part in zip(sides, folds))) for k in range(FOLDS)]
     logits = [np.stack([_polynomial(side) @ model for model in models]) for side in sides]
     logits = [np.clip(values, -_FURTHEST, _FURTHEST) for values in logits]
+    plain = [_of_others(values, part) for values, part in zip(logits, folds)]
     if network and sides[0].shape[1]:
-        for chosen in ([side[:, :_FEW] for side in sides], sides) if sides[0].shape[1] > _FEW else (sides,):
-            logits = [a + b for a, b in zip(logits, _corrections(chosen, folds, logits))]
+        for turns in _turns(models, sides):
+            logits = [a + b for a, b in zip(logits, _corrections(sides, turns, folds, logits))]
     unseen = [_of_others(values, part) for values, part in zip(logits, folds)]
     kind = "logistic regression and a network" if network else "logistic regression"
-    return LogRatios(unseen[0], unseen[1], f"{FOLDS} fits of {kind}, {x.shape[1]} principal components", _doubts(x, y))
+    how = f"{FOLDS} fits of {kind}, {x.shape[1]} principal components"
+    return LogRatios(unseen[0], unseen[1], how, _doubts(x, y), LogRatios(plain[0], plain[1], how))
 
 
 def _doubts(x: Array, y: Array) -> tuple[str, ...]:
@@ -110,11 +114,15 @@ def _of_others(logits: Array, folds: Sequence[npt.NDArray[np.int64]]) -> Array:
 
 def _polynomial(rows: Array) -> Array:
     """(N, D) => (N, P): features, products of mean square 1 for Gaussian features, and a last column of 1."""
-    width = rows.shape[1]
-    first, second = np.triu_indices(width) if width <= _PRODUCTS else (np.arange(width), np.arange(width))
-    same = first == second
-    products = (rows[:, first] * rows[:, second] - same) / np.where(same, np.sqrt(2), 1.0)
+    first, second, scale = _products(rows.shape[1])
+    products = (rows[:, first] * rows[:, second] - (first == second)) / scale
     return np.hstack([rows, products, np.ones((len(rows), 1))])
+
+
+def _products(width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Array]:
+    """Which features are multiplied with which, and what each product is divided by."""
+    first, second = np.triu_indices(width) if width <= _PRODUCTS else (np.arange(width), np.arange(width))
+    return first, second, np.where(first == second, np.sqrt(2), 1.0)
 
 
 def _polynomial_fit(x: Array, y: Array) -> Array:
@@ -144,21 +152,49 @@ def _polynomial_fit(x: Array, y: Array) -> Array:
 # ---- The network
 
 
+def _turns(models: Sequence[Array], sides: Sequence[Array]) -> list[list[Array]]:
+    """What the networks, one after another, look at: a matrix of directions (D, d) for each fold."""
+    width = sides[0].shape[1]
+    everything = [np.eye(width)] * FOLDS
+    return [everything] if width <= 2 * _FEW else [[_few(model, sides) for model in models], everything]
+
+
+def _few(model: Array, sides: Sequence[Array]) -> Array:
+    """The directions (D, 4) that a fold's first network sees: a difference that has a shape lies in few of them.
+
+    Two along which the regression's logit changes most, by the eigenvectors of its gradients' mean outer product, and
+    the two first axes, turned out of these.
+    """
+    width = sides[0].shape[1]
+    straight, curved = model[:width], np.zeros((width, width))
+    first, second, scale = _products(width)
+    curved[first, second] += model[width:-1] / scale
+    curved[second, first] += model[width:-1] / scale
+    telling = np.linalg.eigh(np.outer(straight, straight) + curved @ curved)[1][:, ::-1][:, :_FEW]
+    found: Array = np.linalg.qr(np.hstack([telling, np.eye(width)[:, :_FEW]]))[0]
+    skewed = sum(((side @ found) ** 3).mean(0) for side in sides)
+    return found * np.where(skewed < 0, -1.0, 1.0)
+
+
 def _corrections(
-    sides: Sequence[Array], folds: Sequence[Sequence[npt.NDArray[np.int64]]], logits: Sequence[Array]
+    sides: Sequence[Array],
+    turns: Sequence[Array],
+    folds: Sequence[Sequence[npt.NDArray[np.int64]]],
+    logits: Sequence[Array],
 ) -> list[Array]:
-    """What a network per fold adds to the logits, (FOLDS, N) for either set; 0 where it does not help."""
+    """What a network per fold, of its own directions, adds to the logits, (FOLDS, N) for either set; 0 if no help."""
     count = [min(map(len, part)) for part in folds]
     if min(count) < 20:
         return [np.zeros_like(values) for values in logits]
     picked = [np.stack([part[k][:n] for k in range(FOLDS)]) for part, n in zip(folds, count)]
-    rows = [torch.from_numpy(side[index]).float() for side, index in zip(sides, picked)]
+    seen = [[torch.from_numpy(side @ turn).float() for turn in turns] for side in sides]
+    rows = [torch.stack([each[part] for each, part in zip(turned, index)]) for turned, index in zip(seen, picked)]
     known = [
         torch.from_numpy(np.stack([v[k, index[k]] for k in range(FOLDS)])).float() for v, index in zip(logits, picked)
     ]
     best = _trained(rows, known)
     with torch.no_grad():
-        out = [_network(best, torch.from_numpy(side).float().expand(FOLDS, *side.shape)) for side in sides]
+        out = [_network(best, torch.stack(turned)) for turned in seen]
     return [values.double().numpy() for values in out]
 
 

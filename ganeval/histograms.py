@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from ganeval.uncertainty import Estimate, normal_interval
 
 Correction = Literal["miller_madow", "jackknife", "none"]
 Binned = Literal["js", "kl", "kl_reverse", "tv"]
+_COARSE = 0.15  # of the value: what bins of twice the width may lose
+_LONELY, _NEXT_TO_NONE = 0.02, 5  # of the samples, that may lie in bins of fewer samples of the other set
 
 
 def histogram_divergence(
@@ -24,22 +27,52 @@ def histogram_divergence(
 
     Binning can only lower a divergence. Samples too few for their bins raise it: by twice the expectation of the second
     derivative, which Miller and Madow (1955) subtract (for TV, which has none, use the jackknife of Quenouille 1956).
+    What bins of twice the width lose shows what these lose, at most: the interval reaches up by so much.
     """
     sides, how, warnings = projected(real, fake, components)
-    counts = _counts(sides)
+    bins = max(2, round((4 * min(map(len, sides))) ** (1 / (sides[0].shape[1] + 2))))
+    counts, coarse = _counts(sides, bins), _counts(sides, max(2, bins // 2))
+    value = _corrected(divergence, counts, correction)
+    lost = max(0.0, value - _corrected(divergence, coarse, correction))
+    method = f"interval of a histogram of {len(counts[0])} bins, correction {correction}, {how}"
+    found = normal_interval(value, _error(divergence, *counts), method)
+    assert found.high is not None
+    found = replace(found, high=found.high + lost)
+    warnings += (*_coarse(value, lost, bins), *_unmet(divergence, *counts))
+    return bounded(found, LIMITS[divergence], warnings)
+
+
+def _corrected(divergence: Binned, counts: tuple[Array, Array], correction: Correction) -> float:
     value = _FORMULAS[divergence](*counts)
     if correction == "jackknife":
         value += _jackknife(_FORMULAS[divergence], counts)
     elif correction == "miller_madow" and divergence != "tv":
         value -= _second_order(divergence, *counts)
-    method = f"interval of a histogram of {len(counts[0])} bins, correction {correction}, {how}"
-    return bounded(normal_interval(value, _error(divergence, *counts), method), LIMITS[divergence], warnings)
+    return value
 
 
-def _counts(sides: Sequence[Array]) -> tuple[Array, Array]:
+def _coarse(value: float, lost: float, bins: int) -> Iterator[str]:
+    """A warning where bins are too wide for what happens within them."""
+    if lost > _COARSE * value:
+        yield (
+            f"bins of twice the width lose {lost:.3g} of {value:.3g}: {bins} bins along an axis may lose as much "
+            "of the truth, and the value is too low; use more samples, or kernels"
+        )
+
+
+def _unmet(divergence: Binned, a: Array, b: Array) -> Iterator[str]:
+    """A warning where bins of one set hold next to nothing of the other, and no count says how little."""
+    sides = {"kl": (a, b), "kl_reverse": (b, a)}.get(divergence)
+    share = 0.0 if sides is None else float(sides[0][sides[1] < _NEXT_TO_NONE].sum() / sides[0].sum())
+    if share > _LONELY:
+        yield (
+            f"{share:.0%} of the samples lie in bins with fewer than {_NEXT_TO_NONE} of the other set: how much fewer "
+            "is what KL asks for, and half a sample stands in for it; JS and Wasserstein distances do not need it"
+        )
+
+
+def _counts(sides: Sequence[Array], bins: int) -> tuple[Array, Array]:
     """How many samples of either set lie in each bin that is not empty of both, (K,)."""
-    width, smaller = sides[0].shape[1], min(map(len, sides))
-    bins = max(2, round((4 * smaller) ** (1 / (width + 2))))
     both = np.concatenate(sides)
     index = np.zeros(len(both), np.int64)
     for axis in both.T:

@@ -6,7 +6,9 @@ and the terms' variances give a standard error.
 
 With m models fitted to disjoint parts of the samples the bound of their average rises with m as b - c/m. Two points of
 that line, a single model and the average of all, give b: the value is the bound carried on to infinitely many models,
-which leaves out what the noise of fitting costs.
+which leaves out what the noise of fitting costs. It does not leave out what fits that can learn any ratio, kernels and
+networks, miss of it: where they are tuned to err least, about as much as their noise does. So the interval reaches up
+by once more what was carried on, for the share of the value that such fits found.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ _LONELY = 0.02
 _FEW_WEIGHTS = 50  # samples in effect, below which a mean of weights is not to be relied on
 _SPREAD = 1.0  # of a logit between models, up to which the exponential is carried on
 _CARRIED = 0.22  # of a value, that may lie above what the fits prove
+_RARE, _GUESSED = 20, 0.1  # samples in n below which a ratio is a guess; the most of a value that may rest on such
+_BORDER = (0.2, 0.98)  # shares of samples that are certain, between which supports end where others go on
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,14 @@ class LogRatios:
         fake: float64 (m, N).
         how: what the models are, for a method.
         warnings: what speaks against believing them.
+        plain: the same by the part of the models that has a fixed form, of which more samples tell all; None for none.
     """
 
     real: Array
     fake: Array
     how: str
     warnings: tuple[str, ...] = ()
+    plain: LogRatios | None = None
 
 
 def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
@@ -66,20 +72,46 @@ def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
     >>> round(estimated(apart, "js").value, 6)  # log 2, less log(10 / 9): nine samples show no ratio above 9
     0.587787
     """
-    on_real, on_fake = _FORMS[divergence]
-    share = 0.5 if divergence == "chi2" else 1.0  # its terms are squares of the ratio
-    sides = (on_real, _clipped(ratios.real, ratios, share)), (on_fake, _clipped(ratios.fake, ratios, share))
-    lower = [form(each.mean(0)) for form, each in sides]
+    sides = _sides(ratios, divergence)
+    lower = _lower(ratios, divergence)
     spread_of = math.inf if divergence in ("js", "tv") else _SPREAD
     carried = [_carried(form, each, spread_of) for form, each in sides]
     beyond = _beyond(ratios, divergence)
     carried = [terms + more for terms, more in zip(carried, beyond)]
     (value, error), (bound, spread) = _mean(carried), _mean(lower)
     found = normal_interval(value, error, f"interval of cross-fitted terms; {ratios.how}")
+    found = _reaching(found, _missed(ratios, divergence, value - bound, bound))
     details = {"bound": max(0.0, bound - _ONE_SIDED * spread), "bound_mean": bound, **separation(ratios)}
     warnings = (*ratios.warnings, *_unmet(ratios, divergence), *_few_weights(ratios, divergence))
-    warnings += _unlearnt(value, bound, error) if divergence == "js" else ()
+    warnings += (*_unlearnt(value, bound, error), *_bordered(ratios)) if divergence == "js" else ()
     return bounded(replace(found, details=details), LIMITS[divergence], warnings)
+
+
+def _sides(ratios: LogRatios, divergence: Divergence) -> list[tuple[Callable[[Array], Array], Array]]:
+    """The form and the clipped T of either set."""
+    share = 0.5 if divergence == "chi2" else 1.0  # its terms are squares of the ratio
+    return [(form, _clipped(each, ratios, share)) for form, each in zip(_FORMS[divergence], (ratios.real, ratios.fake))]
+
+
+def _lower(ratios: LogRatios, divergence: Divergence) -> list[Array]:
+    """Terms of the bound by the average of all models."""
+    return [form(each.mean(0)) for form, each in _sides(ratios, divergence)]
+
+
+def _missed(ratios: LogRatios, divergence: Divergence, carried: float, bound: float) -> float:
+    """What the interval has to reach up by: what flexible fits miss, and what samples are too few to show of JS."""
+    plain = 0.0 if ratios.plain is None else _mean(_lower(ratios.plain, divergence))[0]
+    flexible = min(1.0, max(0.0, 1 - plain / bound)) if bound > 0 else 1.0
+    unseen = 0.0
+    if divergence == "js":  # a ratio is no larger than the number of samples, whatever it is
+        most = math.log(min(ratios.real.shape[1], ratios.fake.shape[1]))
+        certain = [float(np.mean(side.mean(0) >= most)) for side in (ratios.real, -ratios.fake)]
+        unseen = float(np.mean(certain)) * math.log1p(math.exp(-most))
+    return flexible * max(0.0, carried) + unseen
+
+
+def _reaching(found: Estimate, further: float) -> Estimate:
+    return found if found.high is None else replace(found, high=found.high + further)
 
 
 def bounded(found: Estimate, most: float = math.inf, warnings: Sequence[str] = ()) -> Estimate:
@@ -103,6 +135,26 @@ def _unmet(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
         yield (
             f"{share:.0%} of the samples lie where the other set has next to none: the divergence may be infinite, and "
             "no number of samples shows how large it is; JS and Wasserstein distances stay finite"
+        )
+    elif divergence in ("kl", "kl_reverse") and lonely is not None:
+        logs = lonely.mean(0)
+        guessed = float(np.where(logs > math.log(lonely.shape[1] / _RARE), logs, 0).mean())
+        if guessed > _GUESSED * max(float(logs.mean()), 0):
+            yield (
+                f"{guessed:.3g} nats come from samples of which the other set has less than {_RARE} in {len(logs)} "
+                "alike: how much less is a guess, which the interval does not hold; use more samples, or read JS"
+            )
+
+
+def _bordered(ratios: LogRatios) -> Iterator[str]:
+    """A warning where the supports overlap in part: between certain and uncertain samples is a border."""
+    least, most = _BORDER
+    for_certain = math.log(min(ratios.real.shape[1], ratios.fake.shape[1]) / _RARE)
+    share = float(np.mean([np.mean(side.mean(0) > for_certain) for side in (ratios.real, -ratios.fake)]))
+    if least < share < most:
+        yield (
+            f"{share:.0%} of the samples lie where the other set has next to none, the others do not: if there is a "
+            "sharp border, a smooth ratio blurs it, and the value is too low by more than the interval says"
         )
 
 
@@ -171,7 +223,8 @@ def donsker_varadhan(ratios: LogRatios) -> float:
 
 def swapped(ratios: LogRatios) -> LogRatios:
     """The ratio of q to p."""
-    return replace(ratios, real=-ratios.fake, fake=-ratios.real)
+    plain = None if ratios.plain is None else swapped(ratios.plain)
+    return replace(ratios, real=-ratios.fake, fake=-ratios.real, plain=plain)
 
 
 def calibrated(ratios: LogRatios) -> LogRatios:

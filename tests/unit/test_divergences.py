@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,61 @@ def test_a_critic_warns_where_it_knows_only_its_own_samples() -> None:
 def test_a_value_that_few_fits_prove_is_warned_of() -> None:
     assert "nats, and the rest" in warned("js_classifier", "mixture", 16)
     assert warned("js_classifier", "shift", 2) == ""
+
+
+def test_a_shape_in_few_of_many_dimensions_is_learnt() -> None:
+    made = pair("mixture", 16)
+    found = computed("js_classifier", *made.samples(3000, 1), floor=False)
+    assert found.value == pytest.approx(made.known["js"].value, rel=0.2)
+
+
+def test_intervals_reach_up_by_what_flexible_fits_miss() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1, 2000), rng.normal(1, 1, 2000)
+    real, fake = (np.stack([0.5 - side + 0.5 * rng.standard_normal(2000) for _ in range(2)]) for side in (x, y))
+    flexible = LogRatios(real, fake, "all of it flexible")
+    fixed = estimated(replace(flexible, plain=flexible), "js")
+    assert fixed.high is not None
+    missed = fixed.details["unclipped"] - fixed.details["bound_mean"]
+    assert missed > 0.005
+    assert estimated(flexible, "js").high == pytest.approx(fixed.high + missed)
+
+
+def test_no_samples_show_that_js_is_less_than_log_2_where_none_overlap() -> None:
+    for name in ("js_classifier", "js_density"):
+        assert computed(name, *pair("one dimension disjoint", 1).samples(300)).high == pytest.approx(math.log(2))
+
+
+def test_borders_of_supports_are_warned_of() -> None:
+    assert "border" in warned("js_density", "uniforms", 1, 2000)
+    assert "border" in warned("js_classifier", "uniforms", 1, 2000)
+    for name in ("shift", "one dimension disjoint"):
+        assert warned("js_density", name, 1, 2000) == ""
+
+
+def test_kl_that_rests_on_ratios_no_sample_shows_is_warned_of() -> None:
+    assert "is a guess" in warned("kl_density", "covariance", 2, 3000)
+    assert warned("kl_density", "shift", 2, 3000) == ""
+
+
+def test_histograms_warn_of_wide_and_of_lonely_bins() -> None:
+    def told(name: str, pair_name: str) -> str:
+        found = computed(name, *pair(pair_name, 2).samples(1000, 0), estimator="histogram")
+        return " ".join(found.details.get("warnings", []))
+
+    assert "twice the width" in told("kl_density", "covariance")
+    assert "fewer than 5" in told("kl_density", "mode dropped")
+    assert told("js_density", "shift") == ""
+
+
+def test_the_interval_of_a_critic_reaches_what_its_largest_slope_cost() -> None:
+    made = pair("shift", 1)
+    found = computed("w1_critic", *made.samples(500, 0), steps=150)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.details["mean_slope"][0] < found.details["lipschitz"][0]
+    assert found.value - found.low < found.high - found.value
+    assert found.value < made.known["w1"].value < found.high
 
 
 def test_a_mean_of_weights_that_rests_on_few_samples_is_warned_of() -> None:
