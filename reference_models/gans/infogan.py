@@ -72,7 +72,6 @@ class InfoGAN(Recipe):
         "filters": 24,
         "hidden": 256,
         "batch_size": 32,
-        "information": 3.0,
         "continuous_weight": 0.1,
     }
 
