@@ -11,6 +11,7 @@ from ganeval.metrics.metric import Laws, metric
 from ganeval.slicing import unit_directions, wasserstein
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
+from ganeval.uncertainty.halving import halving
 
 
 @metric(
@@ -21,6 +22,7 @@ from ganeval.uncertainty import Estimate
     laws=Laws(sees=frozenset({"shift", "modes"})),
     family="transport",
     cost="projections (N D + N log N)",
+    interval=halving(power=2),
 )
 def swd(real: Features, fake: Features, *, projections: int = 1000, p: int = 2, rng: np.random.Generator) -> Estimate:
     """(E_u W_p^p(u.x, u.y))^(1/p) over uniform unit directions u, in feature units: a distance, not its square.

@@ -24,7 +24,9 @@ _LEAST = 8
 Again = Callable[[Mapping[str, Summary]], Estimate]
 
 
-def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[str, Summary], Again], Estimate]:
+def halving(
+    *, splits: int = 10, most: int = 500, power: int = 1
+) -> Callable[[Estimate, dict[str, Summary], Again], Estimate]:
     """An interval of the value at these counts: what as many new samples would give on average.
 
     Both sets are halved at random `splits` times (Shao and Wu 1989: a delete-half jackknife, right for neighbours and
@@ -32,6 +34,10 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
     half varies by: the variance of the whole's value wherever that falls as 1/N, and twice that for squared distances
     between equal populations, where it falls as 1/N^2. At most `most` rows of a set take part, the spread is scaled by
     1/sqrt(N) from there. A training set is taken as given, and so are random directions and draws.
+
+    With `power` above 1 the metric is a distance whose `power` is what averages over samples. Bias makes distances of
+    halves larger than the whole's, and the root is flatter there: the spread of the roots would be too small. So the
+    spread is that of the powers, made one of the distance where the whole's lies (delta method).
     """
 
     def interval(found: Estimate, inputs: dict[str, Summary], again: Again) -> Estimate:
@@ -42,7 +48,7 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
             pairs = np.array([[again(inputs | half).value for half in both] for both in _halves(taken, splits)])
         except GanevalError:
             return found  # half of the samples do not suffice for it
-        error = _error(pairs) * math.sqrt(max(each.share for each in taken.values()))
+        error = _error(pairs, found.value, power) * math.sqrt(max(each.share for each in taken.values()))
         if not error:
             return found  # no half differs from another: that shows how coarse the metric is here, not how certain
         level = current_level()
@@ -56,9 +62,12 @@ def halving(*, splits: int = 10, most: int = 500) -> Callable[[Estimate, dict[st
     return interval
 
 
-def _error(pairs: np.ndarray) -> float:
+def _error(pairs: np.ndarray, value: float, power: int) -> float:
     """Standard error of the whole's value from those of halves, (splits, 2)."""
-    return math.sqrt(float(np.square(pairs[:, 0] - pairs[:, 1]).mean()) / 4)
+    powers = pairs**power
+    least = float(pairs.mean()) / 2 ** (1 / power)  # the whole's where all of it is bias, which falls as 1/N
+    slope = power * max(value, least) ** (power - 1) if power > 1 else 1.0
+    return math.sqrt(float(np.square(powers[:, 0] - powers[:, 1]).mean()) / 4) / (slope or 1.0)
 
 
 def _halves(taken: Mapping[str, _Taken], splits: int) -> Iterator[list[dict[str, Features]]]:

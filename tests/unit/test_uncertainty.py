@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from ganeval.metrics.metric import estimated, get
 from ganeval.row_sample import RowSample
 from ganeval.summaries import Features, GivenMoments, Moments, Summary
 from ganeval.uncertainty import Estimate, between_runs, share_interval, squared_interval
+from ganeval.uncertainty.halving import halving
 
 
 def rows(n: int, d: int, seed: int, scale: float = 1.0) -> torch.Tensor:
@@ -71,6 +74,27 @@ def test_halving_gives_the_spread_between_samples(name: str) -> None:
     spread = np.std([estimate.value for estimate in found], ddof=1)
     errors = np.sqrt(np.mean([estimate.details["standard_error"] ** 2 for estimate in found]))
     assert 0.5 < errors / spread < 2.0
+
+
+def test_the_error_of_a_distance_is_that_of_its_square_where_the_whole_lies() -> None:
+    """Halves have larger distances, by bias, and roots are flatter there."""
+    sets = {"real": of(Features, rows(300, 4, 0)), "fake": of(Features, rows(300, 4, 1) + 0.2)}
+    roots = halving()(score("swd", sets, 0), dict(sets), _swd)
+    squares = halving()(Estimate(roots.value**2), dict(sets), lambda given: Estimate(_swd(given).value ** 2))
+    found = score("swd", sets)
+    assert found.details["standard_error"] == pytest.approx(squares.details["standard_error"] / (2 * found.value))
+    assert found.details["standard_error"] > 1.1 * roots.details["standard_error"]
+
+
+def test_the_error_of_a_distance_between_near_copies_is_not_that_of_a_root_at_0() -> None:
+    data = rows(100, 4, 0)
+    sets = {"real": of(Features, data), "fake": of(Features, data + 1e-4 * rows(100, 4, 1))}
+    roots = halving()(score("swd", sets, 0), dict(sets), _swd)
+    assert roots.details["standard_error"] / 2 < score("swd", sets).details["standard_error"] < 0.1
+
+
+def _swd(given: Mapping[str, Summary]) -> Estimate:
+    return score("swd", dict(given), 0)
 
 
 def test_intervals_do_not_depend_on_order_and_batches() -> None:
