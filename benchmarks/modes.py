@@ -58,7 +58,8 @@ REPORT = """# Mode collapse on 25 Gaussians
 
 25 Gaussians in a grid, neighbours 40 standard deviations apart, equally likely. Every model trains the same
 generator by its own losses and turns, on fresh points; 2,500 samples of the averaged generator are judged. The
-discriminators of `gan` and `unrolled` read random Fourier features of a point, the critic of `wgan_gp` the point.
+discriminators of `gan` and `unrolled` read a point and random Fourier features of it, the critic of `wgan_gp` the
+point alone.
 Made by `python benchmarks/modes.py`.
 
 {table}
@@ -77,7 +78,9 @@ Options that differ from the papers' defaults:
 
 
 class Waves(nn.Module):
-    """Points (N, 2) => sines and cosines of random frequencies, (N, 128): what perceptrons alone learn slowly.
+    """Points (N, 2) => themselves, sines and cosines of random frequencies, (N, 130).
+
+    Perceptrons alone learn fine detail slowly; waves alone look far from the data as they do near it, and let G escape.
 
     Tancik et al. 2020, "Fourier Features Let Networks Learn High Frequency Functions", arXiv:2006.10739.
     """
@@ -91,7 +94,7 @@ class Waves(nn.Module):
     def forward(self, points: Tensor) -> Tensor:
         """Entries of variance 1 over a wide enough field."""
         phases = points @ self.frequencies
-        return math.sqrt(2) * torch.cat([phases.sin(), phases.cos()], 1)
+        return torch.cat([points, math.sqrt(2) * phases.sin(), math.sqrt(2) * phases.cos()], 1)
 
 
 def points(n: int, rng: torch.Generator) -> Tensor:
@@ -109,7 +112,7 @@ def perceptron(inputs: int, layers: int) -> nn.Sequential:
 
 def networks(latent: int, waves: bool) -> ModuleDict:
     """G: latents (N, L) => points (N, 2). D: points => scores (N,)."""
-    reader = [Waves(), perceptron(2 * FREQUENCIES, 1)] if waves else [perceptron(2, 3)]
+    reader = [Waves(), perceptron(2 + 2 * FREQUENCIES, 1)] if waves else [perceptron(2, 3)]
     judge = nn.Sequential(*reader, nn.Linear(HIDDEN, 1), nn.Flatten(0))
     return ModuleDict({"G": nn.Sequential(perceptron(latent, 3), nn.Linear(HIDDEN, 2)), "D": judge})
 
