@@ -50,9 +50,9 @@ def score_of(entry: Entry, metric: str = MAIN) -> float:
     return float("nan") if score is None else score.value
 
 
-def losers(entries: Sequence[Entry]) -> list[str]:
-    """GANs that do not beat every yardstick."""
-    return [each.name for each in entries if each.result.kind == "gan" and not all(beaten(each, entries).values())]
+def losers(entries: Sequence[Entry], bar: str) -> list[str]:
+    """GANs that do not beat the yardstick of that name."""
+    return [each.name for each in entries if each.result.kind == "gan" and not beaten(each, entries)[bar]]
 
 
 def copiers(entries: Sequence[Entry]) -> list[str]:
@@ -61,14 +61,12 @@ def copiers(entries: Sequence[Entry]) -> list[str]:
 
 
 def lead(entries: Sequence[Entry], minutes: float) -> str:
-    """What came out, in three sentences."""
+    """What came out, in a few sentences."""
     gans = [entry for entry in entries if entry.result.kind == "gan"]
-    bars = [name for name in TO_BEAT if name in {entry.name for entry in entries}]
     sentences = [f"{len(gans)} GANs, {minutes:g} minutes of training each{_cores(gans)}."]
-    if bars and gans:
-        missing, names = losers(entries), " and ".join(bars)
-        better = f"All beat {names} in {MAIN}."
-        sentences.append(f"Not better than {names} in {MAIN}: {_listed(missing)}." if missing else better)
+    if gans:
+        bars = [name for name in TO_BEAT if name in {entry.name for entry in entries}]
+        sentences += [_against(name, losers(entries, name)) for name in bars]
     flagged = copiers(entries)
     sentences.append(f"Flagged as copies of training images: {_listed(flagged)}." if flagged else "Nothing is flagged.")
     return " ".join(sentences)
@@ -114,6 +112,10 @@ def cores(entries: Sequence[Entry]) -> int | None:
 def _cores(entries: Sequence[Entry]) -> str:
     threads = cores(entries)
     return "" if threads is None else f" on {threads} core" + "s" * (threads != 1)
+
+
+def _against(bar: str, missing: Sequence[str]) -> str:
+    return f"All but {_listed(missing)} beat {bar} in {MAIN}." if missing else f"All beat {bar} in {MAIN}."
 
 
 def _listed(names: Sequence[str]) -> str:

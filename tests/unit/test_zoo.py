@@ -173,12 +173,13 @@ def test_unknown_names_and_no_results_are_errors(
 
 def test_who_beats_the_yardsticks_is_told_with_the_reason(tmp_path: Path) -> None:
     found = [entry("gan", 300.0), entry("dcgan", 100.0), entry("copier", 40.0, authpct=3.0)]
-    found += [entry("gaussian", 200.0, kind="fitted"), entry("mixture", 150.0, kind="fitted")]
-    assert verdicts.losers(found) == ["gan"]
+    found += [entry("gaussian", 400.0, kind="fitted"), entry("mixture", 150.0, kind="fitted")]
+    assert verdicts.losers(found, "gaussian") == []
+    assert verdicts.losers(found, "mixture") == ["gan"]
     assert verdicts.copiers(found) == ["copier"]
     said = verdicts.lead(found, 8)
     assert "3 GANs, 8 minutes" in said
-    assert "Not better than gaussian and mixture in fd: gan." in said
+    assert "All beat gaussian in fd. All but gan beat mixture in fd." in said
     for each in found:
         each.card.environment["threads"] = 2
     assert "8 minutes of training each on 2 cores." in verdicts.lead(found, 8)
@@ -188,7 +189,7 @@ def test_who_beats_the_yardsticks_is_told_with_the_reason(tmp_path: Path) -> Non
     assert section is not None
     assert section.table is not None
     rows = {row[0]: list(row[1:]) for row in section.table.rows}
-    assert rows["gan"] == ["300.0", "no", "no", "0", "0.0", "Perceptrons see no neighbours."]
+    assert rows["gan"] == ["300.0", "yes", "no", "0", "0.0", "Perceptrons see no neighbours."]
     assert rows["dcgan"][1:3] == ["yes", "yes"]
     assert rows["dcgan"][-1] == ""
 
