@@ -71,7 +71,7 @@ class InfoGAN(Recipe):
     small: ClassVar[Mapping[str, Any]] = {
         "filters": 24,
         "hidden": 256,
-        "batch_size": 32,
+        "batch_size": 64,
         "continuous_weight": 0.1,
     }
 
