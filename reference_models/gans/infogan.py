@@ -21,7 +21,8 @@ Reported: on MNIST the category finds the digit with an error of 5 %, without a 
 Deviations: stacks in DCGAN's shape with one stage per doubling from 4x4 (the paper's for MNIST start from 7x7, with one
 more fully connected layer in G; widths double up to 8 x `filters`), and its slope of 0.2; no batch norm on D's fully
 connected layer, which would hide from G how the mean of its images differs from the data's; lambda may differ for
-continuous codes, as for the paper's chairs.
+continuous codes, as for the paper's chairs. With `instance_noise` (Sonderby et al. 2017, arXiv:1610.04490) D and Q see
+all images under noise, in which G cannot hide its codes as traces that real images do not have.
 """
 
 from __future__ import annotations
@@ -45,10 +46,14 @@ from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 
 
 class Discriminator(nn.Module):
-    """Images (N, C, S, S) => (N, 1 + codes): D's logit of being real, then Q's `codes` outputs, from one body."""
+    """Images (N, C, S, S) => (N, 1 + codes): D's logit of being real, then Q's `codes` outputs, from one body.
 
-    def __init__(self, spec: DataSpec, filters: int, hidden: int, codes: int) -> None:
+    In training, `instance_noise` is the standard deviation of what is added to every pixel that it sees.
+    """
+
+    def __init__(self, spec: DataSpec, filters: int, hidden: int, *, codes: int, instance_noise: float) -> None:
         super().__init__()
+        self.instance_noise = instance_noise
         wide = nn.Linear(stack_features(spec, filters), hidden)
         self.body = nn.Sequential(*downward_stack(spec.channels, spec, filters), wide, nn.LeakyReLU(0.2, inplace=True))
         self.judge = nn.Linear(hidden, 1)
@@ -58,6 +63,8 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, S, S) => (N, 1 + codes)."""
+        if self.training and self.instance_noise:
+            images = images + self.instance_noise * torch.randn_like(images)
         seen = self.body(images)
         return torch.cat([self.judge(seen), self.recognise(seen)], 1)
 
@@ -73,6 +80,7 @@ class InfoGAN(Recipe):
         "hidden": 256,
         "batch_size": 64,
         "continuous_weight": 0.1,
+        "instance_noise": 0.2,
     }
 
     batch_size: int = 128
@@ -83,6 +91,7 @@ class InfoGAN(Recipe):
     hidden: int = 1024
     information: float = 1.0
     continuous_weight: float = 1.0
+    instance_noise: float = 0.0
     learning_rate: float = 1e-3
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
@@ -90,9 +99,10 @@ class InfoGAN(Recipe):
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G, and D with Q as its second head."""
         inputs = self.categories + self.continuous + self.latent
+        codes = self.categories + 2 * self.continuous
         nets = {
             "G": upward_stack(inputs, spec, self.filters),
-            "D": Discriminator(spec, self.filters, self.hidden, self.categories + 2 * self.continuous),
+            "D": Discriminator(spec, self.filters, self.hidden, codes=codes, instance_noise=self.instance_noise),
         }
         return ModuleDict(nets).apply(dcgan_initialise)
 

@@ -130,3 +130,16 @@ def test_the_papers_settings_for_mnist() -> None:
     assert recipe.latents(1, torch.Generator()).shape == (1, 74)
     parameters = [nn.Parameter(torch.zeros(1))]
     assert [recipe.optimizer(name, parameters).param_groups[0]["lr"] for name in ("G", "D")] == [1e-3, 2e-4]
+
+
+@built
+def test_instance_noise_is_of_its_deviation_and_in_training_only() -> None:
+    nets = InfoGAN(filters=2, hidden=4, instance_noise=0.3).networks(DataSpec(size=16, channels=1))
+    seen: list[Tensor] = []
+    nets["D"].body.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    images = torch.full((50, 1, 16, 16), 0.5)
+    nets["D"](images)
+    nets["D"].eval()(images)
+    assert torch.equal(seen[1], images)
+    assert float(seen[0].mean()) == pytest.approx(0.5, abs=0.01)
+    assert float(seen[0].std()) == pytest.approx(0.3, abs=0.01)
