@@ -21,8 +21,8 @@ Reported: on MNIST the category finds the digit with an error of 5 %, without a 
 Deviations: stacks in DCGAN's shape with one stage per doubling from 4x4 (the paper's for MNIST start from 7x7, with one
 more fully connected layer in G; widths double up to 8 x `filters`), and its slope of 0.2; no batch norm on D's fully
 connected layer, which would hide from G how the mean of its images differs from the data's; lambda may differ for
-continuous codes, as for the paper's chairs. With `instance_noise` (Sonderby et al. 2017, arXiv:1610.04490) D and Q see
-all images under noise, in which G cannot hide its codes as traces that real images do not have.
+continuous codes, as for the paper's chairs. With `fading` (after Zhao et al. 2020, arXiv:2006.10738) D and Q see all
+images, real and generated, with their contrast cut at random, so that no category can stand for mere brightness.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ from reference_models.recipe import Batch, DataSpec, Recipe, Turn
 class Discriminator(nn.Module):
     """Images (N, C, S, S) => (N, 1 + codes): D's logit of being real, then Q's `codes` outputs, from one body.
 
-    In training, `instance_noise` is the standard deviation of what is added to every pixel that it sees.
+    In training it sees each image with its contrast cut by a random share of up to `fading`, towards -1.
     """
 
-    def __init__(self, spec: DataSpec, filters: int, hidden: int, *, codes: int, instance_noise: float) -> None:
+    def __init__(self, spec: DataSpec, filters: int, hidden: int, *, codes: int, fading: float) -> None:
         super().__init__()
-        self.instance_noise = instance_noise
+        self.fading = fading
         wide = nn.Linear(stack_features(spec, filters), hidden)
         self.body = nn.Sequential(*downward_stack(spec.channels, spec, filters), wide, nn.LeakyReLU(0.2, inplace=True))
         self.judge = nn.Linear(hidden, 1)
@@ -63,8 +63,9 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (N, C, S, S) => (N, 1 + codes)."""
-        if self.training and self.instance_noise:
-            images = images + self.instance_noise * torch.randn_like(images)
+        if self.training and self.fading:
+            kept = 1 - self.fading * torch.rand(len(images), 1, 1, 1, device=images.device)
+            images = kept * (images + 1) - 1
         seen = self.body(images)
         return torch.cat([self.judge(seen), self.recognise(seen)], 1)
 
@@ -80,7 +81,7 @@ class InfoGAN(Recipe):
         "hidden": 256,
         "batch_size": 64,
         "continuous_weight": 0.1,
-        "instance_noise": 0.2,
+        "fading": 0.6,
     }
 
     batch_size: int = 128
@@ -91,7 +92,7 @@ class InfoGAN(Recipe):
     hidden: int = 1024
     information: float = 1.0
     continuous_weight: float = 1.0
-    instance_noise: float = 0.0
+    fading: float = 0.0
     learning_rate: float = 1e-3
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
@@ -102,7 +103,7 @@ class InfoGAN(Recipe):
         codes = self.categories + 2 * self.continuous
         nets = {
             "G": upward_stack(inputs, spec, self.filters),
-            "D": Discriminator(spec, self.filters, self.hidden, codes=codes, instance_noise=self.instance_noise),
+            "D": Discriminator(spec, self.filters, self.hidden, codes=codes, fading=self.fading),
         }
         return ModuleDict(nets).apply(dcgan_initialise)
 

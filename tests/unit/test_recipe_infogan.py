@@ -133,13 +133,17 @@ def test_the_papers_settings_for_mnist() -> None:
 
 
 @built
-def test_instance_noise_is_of_its_deviation_and_in_training_only() -> None:
-    nets = InfoGAN(filters=2, hidden=4, instance_noise=0.3).networks(DataSpec(size=16, channels=1))
+def test_fading_cuts_the_contrast_of_each_image_and_in_training_only() -> None:
+    nets = InfoGAN(filters=2, hidden=4, fading=0.6).networks(DataSpec(size=16, channels=1))
     seen: list[Tensor] = []
     nets["D"].body.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    images = torch.full((50, 1, 16, 16), 0.5)
+    images = torch.full((500, 1, 16, 16), 0.5)
+    images[:, :, 0] = -1
     nets["D"](images)
     nets["D"].eval()(images)
     assert torch.equal(seen[1], images)
-    assert float(seen[0].mean()) == pytest.approx(0.5, abs=0.01)
-    assert float(seen[0].std()) == pytest.approx(0.3, abs=0.01)
+    assert seen[0][:, :, 0].eq(-1).all()
+    kept = (seen[0][:, 0, 1:] + 1).flatten(1) / 1.5
+    assert torch.equal(kept.amin(1), kept.amax(1))
+    assert 0.4 <= float(kept.min()) < 0.42
+    assert 0.98 < float(kept.max()) <= 1
