@@ -97,6 +97,11 @@ class InfoGAN(Recipe):
     discriminator_learning_rate: float = 2e-4
     beta1: float = 0.5
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.fading <= 1:
+            raise GanevalError(f"option 'fading' is {self.fading}: the most contrast to cut, expected between 0 and 1")
+
     def networks(self, spec: DataSpec) -> ModuleDict:
         """G, and D with Q as its second head."""
         inputs = self.categories + self.continuous + self.latent

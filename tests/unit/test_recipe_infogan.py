@@ -147,3 +147,8 @@ def test_fading_cuts_the_contrast_of_each_image_and_in_training_only() -> None:
     assert torch.equal(kept.amin(1), kept.amax(1))
     assert 0.4 <= float(kept.min()) < 0.42
     assert 0.98 < float(kept.max()) <= 1
+
+
+def test_no_more_than_all_contrast_can_be_cut() -> None:
+    with pytest.raises(GanevalError, match="between 0 and 1"):
+        InfoGAN(fading=1.5)
