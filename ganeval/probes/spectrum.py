@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,8 @@ from ganeval.errors import GanevalError
 from ganeval.probes.rows import Rows
 
 RANK = 128
-_SAMPLED = 1024
+_SAMPLED, _SAMPLED_ACTIVE = 1024, 512
+_MANY = 12  # products of one Newton step: spectra of the active rows cost about as much, for ten classes
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,13 @@ class Spectrum:
         vectors: (r, d + 1), orthonormal; None where they are the axes themselves and r = d + 1.
         values: float64 (r,).
         rest: the eigenvalue that stands for those of all directions outside `vectors`.
+        count: how many rows X has.
     """
 
     vectors: Tensor | None
     values: Tensor
     rest: float
+    count: int
 
     def divided(self, residual: Tensor, factor: Tensor) -> Tensor:
         """(1 + factor X^T X)^-1 residual, as far as the spectrum is known; (K, d + 1), factors (K, 1)."""
@@ -38,11 +42,13 @@ class Spectrum:
         return residual / outside + ((along * inside).to(self.vectors.dtype) @ self.vectors).double()
 
 
-def sampled_spectrum(rows: Rows, rank: int = RANK, sampled: int = _SAMPLED) -> Spectrum:
-    """From evenly spread rows, with all of them counted as if they were like these."""
-    count = min(len(rows), sampled)
-    chosen = torch.arange(count) * len(rows) // count
-    part = rows.taken(chosen)
+def sampled_spectrum(
+    rows: Rows, places: Tensor | None = None, *, rank: int = RANK, sampled: int = _SAMPLED
+) -> Spectrum:
+    """From evenly spread rows of those at `places`, int64, or of all; every row counts as if it were like these."""
+    count = len(rows) if places is None else len(places)
+    chosen = torch.arange(min(count, sampled)) * count // min(count, sampled)
+    part = rows.taken(chosen if places is None else places.cpu()[chosen])
     gram = part.gram()
     if not bool(gram.isfinite().all()):
         raise GanevalError("the features hold NaN or infinity, or are too large to be squared")
@@ -50,5 +56,39 @@ def sampled_spectrum(rows: Rows, rank: int = RANK, sampled: int = _SAMPLED) -> S
     rank = min(rank, int((values > 1e-6 * values[-1]).sum()), len(values) - 1)
     top = values[-rank:] if rank else values[:0]
     made = part.combined((vectors[:, -rank:] / top.sqrt()).T).float() if rank else values.new_zeros(0, rows.width + 1)
-    scale = len(rows) / len(part)
-    return Spectrum(made, scale * top, scale * float(values[-rank - 1].clamp(min=0)) * 0.5)
+    scale = count / len(part)
+    return Spectrum(made, scale * top, scale * float(values[-rank - 1].clamp(min=0)) * 0.5, count)
+
+
+class Preconditioner:
+    """Approximate inverses of the Hessians 1 + 2C X_A^T X_A, A being a class's active rows.
+
+    All classes begin with the spectrum of all rows, as if those in A were like the others. They are not, least of all
+    near the solution: where steps come to take many products, each class gets the spectrum of its own.
+    """
+
+    def __init__(self, rows: Rows, common: Spectrum, classes: int) -> None:
+        self.rows, self.slow = rows, False
+        self.spectra = [common] * classes
+
+    def inverse(self, active: Tensor, chosen: Tensor, penalty: float) -> Callable[[Tensor], Tensor]:
+        """What takes residuals (K, d + 1) of the chosen classes to steps, for rows that are active (K, n)."""
+        if self.slow:
+            self._renew(active, chosen)
+        spectra = [self.spectra[k] for k in chosen.nonzero()[:, 0].tolist()]
+        counts = torch.tensor([each.count for each in spectra], dtype=torch.float64, device=active.device)
+        factors = 2 * penalty * (active.sum(1).double() / counts)[:, None]
+        if all(each is spectra[0] for each in spectra):
+            return lambda residual: spectra[0].divided(residual, factors)
+        each_at = [(slice(k, k + 1), one) for k, one in enumerate(spectra)]
+        return lambda residual: torch.cat([one.divided(residual[at], factors[at]) for at, one in each_at])
+
+    def took(self, products: int) -> None:
+        """How many the last step needed; axes that are known exactly stay as they are."""
+        self.slow = products > _MANY and self.spectra[0].vectors is not None
+
+    def _renew(self, active: Tensor, chosen: Tensor) -> None:
+        for k, own in zip(chosen.nonzero()[:, 0].tolist(), active):
+            places = own.nonzero()[:, 0]
+            if len(places) > 1:
+                self.spectra[k] = sampled_spectrum(self.rows, places, sampled=_SAMPLED_ACTIVE)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.probes.rows import Rows
-from ganeval.probes.spectrum import Spectrum, sampled_spectrum
+from ganeval.probes.spectrum import Preconditioner, Spectrum, sampled_spectrum
 
 _NEWTON = 60
 _PRODUCTS = 300
@@ -120,8 +120,9 @@ def _fit_along(
     """Each C from the best point on the line through the two solutions before it, which costs no product with rows."""
     start = Point(torch.zeros(len(targets), rows.width + 1, dtype=torch.float64, device=rows.device), 0 * targets)
     models, points = [], [start]
+    preconditioner = Preconditioner(rows, spectrum, len(targets))
     for penalty in penalties:
-        problem = _Problem(rows, targets, penalty, spectrum)
+        problem = _Problem(rows, targets, penalty, preconditioner)
         if len(points) > 2:
             start = problem.onwards(points[-2], points[-1])
         model, start = problem.solved(start, tolerance)
@@ -143,7 +144,7 @@ def _fit_by_gram(rows: Rows, targets: Tensor, penalties: Sequence[float], tolera
     kept = values > _ROUNDING * values[-1]
     values, vectors = values[kept], vectors[:, kept]
     small = Rows((vectors * values.sqrt()).float(), device=rows.device, scale=0.0)
-    spectrum = Spectrum(None, torch.cat([values, values.new_zeros(1)]), 0.0)
+    spectrum = Spectrum(None, torch.cat([values, values.new_zeros(1)]), 0.0, len(rows))
     models = _fit_along(small, targets, penalties, spectrum, tolerance)
     solutions = torch.cat([model.weights[:, :-1] for model in models])
     weights = rows.combined((solutions / values.sqrt()) @ vectors.T).chunk(len(models))
@@ -167,8 +168,8 @@ class Goal(NamedTuple):
 class _Problem:
     """All classes of one fit, and the quantities that their steps need."""
 
-    def __init__(self, rows: Rows, targets: Tensor, penalty: float, spectrum: Spectrum) -> None:
-        self.rows, self.targets, self.penalty, self.spectrum = rows, targets, penalty, spectrum
+    def __init__(self, rows: Rows, targets: Tensor, penalty: float, preconditioner: Preconditioner) -> None:
+        self.rows, self.targets, self.penalty, self.preconditioner = rows, targets, penalty, preconditioner
         self.products = 0
 
     def solved(self, start: Point, tolerance: float) -> tuple[LinearSVM, Point]:
@@ -216,16 +217,16 @@ class _Problem:
         return weights - 2 * self.penalty * self.rows.combined(targets * (1 - targets * scores).clamp_(min=0))
 
     def direction(self, gradients: Tensor, scores: Tensor, goal: Goal, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Conjugate gradients, preconditioned by the rows' spectrum, down to the goal.
+        """Conjugate gradients, preconditioned, down to the goal.
 
         Returns:
             the Newton steps (K, d + 1), and their scores (K, n).
         """
         active = (self.targets[chosen] * scores < 1).to(torch.float32)
-        factor = 2 * self.penalty * active.mean(1, keepdim=True).double()
+        inverse, before_it = self.preconditioner.inverse(active, chosen, self.penalty), self.products
         steps, moved = torch.zeros_like(gradients), torch.zeros_like(scores)
         residual = -gradients
-        scaled = self.spectrum.divided(residual, factor)
+        scaled = inverse(residual)
         towards, product = scaled, (residual * scaled).sum(1, keepdim=True)
         wanted = goal.share[:, None] ** 2 * product
         more = product > 0
@@ -235,12 +236,13 @@ class _Problem:
             bent = towards + 2 * self.penalty * bent
             rate = torch.where(more, product / (towards * bent).sum(1, keepdim=True).clamp(min=1e-300), 0.0)
             steps, moved, residual = steps + rate * towards, moved + rate * found, residual - rate * bent
-            scaled = self.spectrum.divided(residual, factor)
+            scaled = inverse(residual)
             before, product = product, (residual * scaled).sum(1, keepdim=True)
             more = (product > wanted) & (residual.square().sum(1, keepdim=True) / 2 > goal.enough[:, None])
             if not bool(more.any()):
                 break
             towards = scaled + product / before.clamp(min=1e-300) * towards
+        self.preconditioner.took(self.products - before_it)
         return steps, moved
 
     def length(self, weights: Tensor, scores: Tensor, steps: Tensor, moved: Tensor, chosen: Tensor) -> Tensor:

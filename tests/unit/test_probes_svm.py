@@ -11,6 +11,7 @@ import torch
 from sklearn.svm import LinearSVC
 
 from ganeval.errors import GanevalError
+from ganeval.probes import spectrum
 from ganeval.probes.rows import Rows
 from ganeval.probes.svm import LinearSVM, fit, fit_path
 
@@ -116,3 +117,27 @@ def test_rows_that_cannot_be_fitted_are_refused(count: int) -> None:
         fit(Rows(torch.full((count, 30), math.nan)), labels, 1.0, classes=2)
     with pytest.raises(GanevalError, match="above 0"):
         fit(Rows(torch.ones(count, 30)), labels, 0.0, classes=2)
+
+
+def test_spectra_of_the_active_rows_save_products_and_change_no_objective(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(2000) % 4
+    noise = rng.normal(size=(2000, 600)) * rng.uniform(1, 4, size=(2000, 1))  # what is inside the margin is not typical
+    rows = Rows(((rng.normal(size=(4, 600))[labels] / 2 + noise) * np.arange(1, 601) ** -0.5 * 5).astype(np.float32))
+    own = fit(rows, torch.from_numpy(labels), 0.1, classes=4, tolerance=1e-6)
+    monkeypatch.setattr(spectrum, "_MANY", math.inf)
+    common = fit(rows, torch.from_numpy(labels), 0.1, classes=4, tolerance=1e-6)
+    assert own.products < common.products / 2
+    assert own.objectives.tolist() == pytest.approx(common.objectives.tolist(), rel=2e-6)
+
+
+def test_a_spectrum_of_some_rows_is_that_of_their_products() -> None:
+    rows = Rows(torch.randn(50, 8, generator=torch.Generator().manual_seed(0)) * torch.arange(1, 9))
+    places = torch.arange(0, 50, 2)
+    found = spectrum.sampled_spectrum(rows, places)
+    joined = torch.cat([rows.values[places], torch.ones(25, 1)], 1).double()
+    wanted = torch.linalg.eigvalsh(joined.T @ joined)
+    assert found.count == 25
+    assert found.values.tolist() == pytest.approx(wanted[-len(found.values) :].tolist(), rel=1e-5)
+    assert found.vectors is not None
+    assert torch.allclose(found.vectors @ found.vectors.T, torch.eye(len(found.vectors)), atol=1e-5)
