@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from ganeval.probes.rows import Rows
 
 RANK = 128
 _SAMPLED, _SAMPLED_ACTIVE = 1024, 512
-_MANY = 12  # products of one Newton step: spectra of the active rows cost about as much, for ten classes
+_GAIN = 2  # how many times the cost of new spectra a step's products must have cost before they are made
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,32 @@ class Preconditioner:
     """
 
     def __init__(self, rows: Rows, common: Spectrum, classes: int) -> None:
-        self.rows, self.slow = rows, False
+        self.rows, self.products = rows, 0
         self.spectra = [common] * classes
 
     def inverse(self, active: Tensor, chosen: Tensor, penalty: float) -> Callable[[Tensor], Tensor]:
         """What takes residuals (K, d + 1) of the chosen classes to steps, for rows that are active (K, n)."""
-        if self.slow:
+        active_rows = active.sum(1).double()
+        if self.products > self._renewal(active_rows):
             self._renew(active, chosen)
         spectra = [self.spectra[k] for k in chosen.nonzero()[:, 0].tolist()]
         counts = torch.tensor([each.count for each in spectra], dtype=torch.float64, device=active.device)
-        factors = 2 * penalty * (active.sum(1).double() / counts)[:, None]
+        factors = 2 * penalty * (active_rows / counts)[:, None]
         if all(each is spectra[0] for each in spectra):
             return lambda residual: spectra[0].divided(residual, factors)
         each_at = [(slice(k, k + 1), one) for k, one in enumerate(spectra)]
         return lambda residual: torch.cat([one.divided(residual[at], factors[at]) for at, one in each_at])
 
     def took(self, products: int) -> None:
-        """How many the last step needed; axes that are known exactly stay as they are."""
-        self.slow = products > _MANY and self.spectra[0].vectors is not None
+        """How many products with the rows the last step needed."""
+        self.products = products
+
+    def _renewal(self, active_rows: Tensor) -> float:
+        """From how many products of a step on new spectra are worth it; never, where axes are known exactly."""
+        if self.spectra[0].vectors is None:
+            return math.inf
+        # m^2 d multiplications for the products of m rows with each other, 2 n d for one product, forth and back
+        return _GAIN * float(active_rows.clamp(max=_SAMPLED_ACTIVE).square().mean()) / (2 * len(self.rows))
 
     def _renew(self, active: Tensor, chosen: Tensor) -> None:
         for k, own in zip(chosen.nonzero()[:, 0].tolist(), active):

@@ -124,8 +124,9 @@ def test_spectra_of_the_active_rows_save_products_and_change_no_objective(monkey
     labels = np.arange(2000) % 4
     noise = rng.normal(size=(2000, 600)) * rng.uniform(1, 4, size=(2000, 1))  # what is inside the margin is not typical
     rows = Rows(((rng.normal(size=(4, 600))[labels] / 2 + noise) * np.arange(1, 601) ** -0.5 * 5).astype(np.float32))
+    monkeypatch.setattr(spectrum, "_GAIN", 0.1)
     own = fit(rows, torch.from_numpy(labels), 0.1, classes=4, tolerance=1e-6)
-    monkeypatch.setattr(spectrum, "_MANY", math.inf)
+    monkeypatch.setattr(spectrum, "_GAIN", math.inf)
     common = fit(rows, torch.from_numpy(labels), 0.1, classes=4, tolerance=1e-6)
     assert own.products < common.products / 2
     assert own.objectives.tolist() == pytest.approx(common.objectives.tolist(), rel=2e-6)
