@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, silu
 
 from ganeval.keeping import Kept
-from ganeval.linalg import ordered
+from ganeval.ordering import ordered
 from ganeval.ratios import Array, LogRatios
 
 FOLDS = 3

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import nearest
+from ganeval.distances import nearest
 
 
 def kmeans(rows: Tensor, k: int, rng: np.random.Generator, *, rounds: int = 100) -> Tensor:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import keep_distances
 from ganeval.errors import GanevalError
 from ganeval.metrics.metric import Metric, checked
 from ganeval.significance import Pieces
@@ -121,7 +121,7 @@ def _keep_distances(real: Tensor, fake: Tensor) -> None:
     """What all metrics without any group look up, however large: of either set to itself and to the other."""
     for x in (real, fake):
         for y in (real, fake):
-            linalg.keep_distances(x, y)
+            keep_distances(x, y)
 
 
 def _value(ask: Asked, inputs: Mapping[str, Summary]) -> float:

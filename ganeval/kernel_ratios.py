@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganeval.classifier_ratios import FOLDS, whitened
 from ganeval.keeping import Kept
-from ganeval.linalg import ordered
+from ganeval.ordering import ordered
 from ganeval.ratios import Array, LogRatios
 
 WIDEST = 3

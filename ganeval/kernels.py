@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import products, squared_distances
 
 Kernel: TypeAlias = Callable[[Tensor, Tensor], Iterator[tuple[slice, Tensor]]]
 """Rows x (M, D) and y (N, D) => (rows of x, float64 block of k(x, y) over all of y), block after block."""
@@ -41,8 +41,8 @@ def polynomial(degree: int) -> Kernel:
     """
 
     def kernel(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        for part, products in linalg.products(x, y):
-            yield part, products.div_(x.shape[1]).add_(1).pow_(degree)
+        for part, found in products(x, y):
+            yield part, found.div_(x.shape[1]).add_(1).pow_(degree)
 
     return kernel
 
@@ -56,7 +56,7 @@ def gaussian(sigma: float) -> Kernel:
     """
 
     def kernel(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        for part, distances in linalg.squared_distances(x, y):
+        for part, distances in squared_distances(x, y):
             yield part, distances.mul_(-0.5 / sigma**2).exp_()
 
     return kernel
@@ -64,7 +64,7 @@ def gaussian(sigma: float) -> Kernel:
 
 def negative_distance(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """k(x, y) = -|x - y|, conditionally positive definite: its MMD^2 is the energy distance."""
-    for part, distances in linalg.squared_distances(x, y):
+    for part, distances in squared_distances(x, y):
         yield part, distances.sqrt_().neg_()
 
 

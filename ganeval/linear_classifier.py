@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ganeval.linalg import ordered
+from ganeval.ordering import ordered
 
 _WORTH_THREADS = 2e8  # multiplications of a step from which on threads shorten it
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import squared_distances
 
 _NARROWEST, _WIDEST = math.exp(-40.0), math.exp(20.0)  # variances: a centre on a sample would shrink to nothing
 _STILL = 1e-7  # gain of a round, in nats per sample and dimension, below which it was the last
@@ -35,7 +35,7 @@ class Mixture:
         >>> round(standard.surprise(torch.zeros(1, 2)).item(), 6)  # log(2 pi) / 2
         0.918939
         """
-        parts = [self._joint(distances).logsumexp(1) for _, distances in linalg.squared_distances(rows, self.centres)]
+        parts = [self._joint(distances).logsumexp(1) for _, distances in squared_distances(rows, self.centres)]
         return torch.cat(parts) / -rows.shape[1]
 
     def _joint(self, distances: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ def fit(centres: Tensor, rows: Tensor, *, rounds: int = 50) -> Mixture:
     4.0
     """
     width = rows.shape[1]
-    blocks = list(linalg.squared_distances(rows, centres))
+    blocks = list(squared_distances(rows, centres))
     about_mean = _SHRINK * (rows.double() - rows.double().mean(0)).square().sum(1)
     nearest = torch.stack([distances.amin(0) for _, distances in blocks]).amin(0)
     mixture = Mixture(centres, ((nearest + 1e-3) / width).clamp(_NARROWEST, _WIDEST))

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from scipy.special import digamma, gammaln
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import neighbour_distances, squared_distances
 from ganeval.ratios import Array
 
 _TREE = 8  # dimensions up to which a tree is faster than all distances
@@ -65,7 +65,7 @@ def entropy_terms(x: Tensor, k: int) -> Array:
 
 def intrinsic_dimension(x: Tensor, k: int = 10) -> float:
     """How many dimensions the rows (N, D) fill locally (Levina and Bickel 2005, as MacKay and Ghahramani average)."""
-    distances = linalg.neighbour_distances(x[:1000], k).clamp_min(_TINY)
+    distances = neighbour_distances(x[:1000], k).clamp_min(_TINY)
     logs = (distances[:, -1:] / distances[:, :-1]).log()
     mean = float(logs.mean())
     return float(x.shape[1]) if mean <= 0 else min(float(x.shape[1]), (k - 2) / ((k - 1) * mean))
@@ -120,7 +120,7 @@ def kth_distances(x: Tensor, y: Tensor, k: int, *, itself: bool = False) -> Arra
     if x.shape[1] <= _TREE:
         found: Array = cKDTree(y.double().numpy()).query(x.double().numpy(), [rank])[0][:, 0]
         return found
-    parts = [squares.topk(rank, largest=False).values[:, -1].sqrt() for _, squares in linalg.squared_distances(x, y)]
+    parts = [squares.topk(rank, largest=False).values[:, -1].sqrt() for _, squares in squared_distances(x, y)]
     return torch.cat(parts).numpy()
 
 
@@ -132,5 +132,5 @@ def within(x: Tensor, y: Tensor, reach: Array) -> Array:
         counted = tree.query_ball_point(x.double().numpy(), wide, return_length=True)
         return np.asarray(counted, np.float64)
     squares = torch.from_numpy(wide).square()
-    parts = [(distances <= squares[part, None]).sum(1) for part, distances in linalg.squared_distances(x, y)]
+    parts = [(distances <= squares[part, None]).sum(1) for part, distances in squared_distances(x, y)]
     return torch.cat(parts).double().numpy()

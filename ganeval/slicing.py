@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import blocks, selected
 from ganeval.keeping import Kept
+from ganeval.streams import side_by_side
 
 _MOST_KEPT = 2**21  # 16 MiB of projections
 _BLOCK = 15 * 2**19  # projections at a time: as float32 under 32 MiB, beyond which malloc has fresh pages cleared
@@ -83,7 +83,7 @@ def wasserstein(x: Tensor, y: Tensor, directions: Tensor, p: int = 2) -> Tensor:
 
 def _projected(rows: Tensor, directions: Tensor) -> Tensor:
     """rows (N, D) on directions (K, D), (K, N) like `directions`. Halves of a sample share those of the whole."""
-    part_of = linalg.selected(rows)
+    part_of = selected(rows)
     if part_of and len(part_of[0]) * len(directions) <= _MOST_KEPT:
         whole, numbers = part_of
         known = _kept.get([whole, directions], lambda: _projections(whole, directions))
@@ -93,7 +93,7 @@ def _projected(rows: Tensor, directions: Tensor) -> Tensor:
 
 def _projections(rows: Tensor, directions: Tensor) -> Tensor:
     projections = torch.empty(len(directions), len(rows), dtype=directions.dtype)
-    for part in linalg.blocks(len(rows), rows.shape[1]):
+    for part in blocks(len(rows), rows.shape[1]):
         torch.mm(directions, rows[part].to(directions.dtype).T, out=projections[:, part])
     return projections
 
@@ -103,9 +103,7 @@ def _sorted(projections: Tensor) -> Tensor:
 
     By numpy along memory, which is seven times as fast as across it, on as many threads as torch may use.
     """
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:  # sorting releases the interpreter's lock
-        list(pool.map(np.ndarray.sort, np.array_split(projections.numpy(), threads)))
+    side_by_side(np.ndarray.sort, np.array_split(projections.numpy(), torch.get_num_threads()))
     return projections
 
 

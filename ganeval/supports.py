@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import squared_distances
 from ganeval.errors import GanevalError
+from ganeval.ordering import shuffled
 
 _TINY = torch.finfo(torch.float64).tiny
 
@@ -25,7 +26,7 @@ def membership(points: Tensor, centres: Tensor, radius: float) -> Tensor:
     """
     outside = [
         (distances.sqrt_() / max(radius, _TINY)).clamp_(max=1).prod(1)
-        for _, distances in linalg.squared_distances(points, centres)
+        for _, distances in squared_distances(points, centres)
     ]
     return 1 - torch.cat(outside)
 
@@ -62,7 +63,7 @@ def support(rows: Tensor, k: int, *, alpha: float, resamples: int, rng: np.rando
     >>> support(x, 1, alpha=0.1, resamples=100, rng=np.random.default_rng(0)).holds(torch.tensor([[20.0]])).item()
     False
     """
-    rows = linalg.shuffled(rows, rng)
+    rows = shuffled(rows, rng)
     n = len(rows)
     bandwidth = _balloon(rows, k)
     drawn = torch.from_numpy(rng.multinomial(n, np.full(n, 1 / n), size=resamples).T).double()
@@ -77,7 +78,7 @@ def _balloon(rows: Tensor, k: int) -> float:
     """Lower median over all rows but the last k of the distance to the k-th nearest of the rows that follow."""
     reach = torch.empty(len(rows) - k, dtype=torch.float64)
     columns = torch.arange(len(rows))
-    for part, distances in linalg.squared_distances(rows[:-k], rows):
+    for part, distances in squared_distances(rows[:-k], rows):
         distances[columns <= columns[part, None]] = torch.inf
         distances.numpy().partition(k - 1)  # along each row, in place: four times as fast as kthvalue
         reach[part] = distances[:, k - 1].sqrt()
@@ -92,7 +93,7 @@ def _densities(points: Tensor, rows: Tensor, bandwidth: float, weights: Tensor) 
     return torch.cat(
         [
             (distances.sqrt_() / max(bandwidth, _TINY)).clamp_(max=1).mul_(math.pi / 2).cos_() @ weights
-            for _, distances in linalg.squared_distances(points, rows)
+            for _, distances in squared_distances(points, rows)
         ]
     )
 

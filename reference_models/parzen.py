@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ganeval.linalg import squared_distances
+from ganeval.distances import squared_distances
 
 ROUNDS, STILL = 200, 1e-4
 """Rounds of expectation maximisation, at most, and the relative change of s^2 below which a round was the last."""

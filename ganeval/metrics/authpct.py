@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ganeval.linalg import nearest
+from ganeval.distances import nearest
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, share_interval

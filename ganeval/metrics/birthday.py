@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from ganeval.distances import squared_distances
 from ganeval.errors import GanevalError
-from ganeval.linalg import squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, current_level, in_percent, quantile

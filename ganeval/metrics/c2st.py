@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import ordered
 from ganeval.linear_classifier import confusion, fitted
 from ganeval.metrics.metric import metric
+from ganeval.ordering import ordered
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
 

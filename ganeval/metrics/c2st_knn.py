@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import select, shuffling, squared_distances
+from ganeval.distances import select, squared_distances
 from ganeval.metrics.metric import metric
+from ganeval.ordering import shuffling
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, accuracy_interval
 from ganeval.uncertainty.halving import halving

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
-from ganeval.linalg import squared_distances
+from ganeval.distances import squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganeval.linalg import balls_around
+from ganeval.distances import balls_around
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from ganeval.clusters import kmeans
+from ganeval.distances import nearest
 from ganeval.errors import GanevalError
-from ganeval.linalg import nearest, ordered
 from ganeval.metrics.metric import metric
+from ganeval.ordering import ordered
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
 

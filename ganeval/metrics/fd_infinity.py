@@ -8,9 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import shuffled
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffled
 from ganeval.summaries import Features, Moments
 from ganeval.uncertainty import Estimate
 from ganeval.uncertainty.frechet import population_frechet

@@ -9,9 +9,9 @@ import numpy as np
 from torch import Tensor
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import shuffled
 from ganeval.metrics.metric import metric
 from ganeval.mixtures import Mixture, fit
+from ganeval.ordering import shuffled
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
 

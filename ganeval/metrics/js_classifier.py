@@ -6,8 +6,8 @@ import math
 from dataclasses import replace
 
 from ganeval.classifier_ratios import classifier_ratios
-from ganeval.linalg import ordered
 from ganeval.metrics.metric import metric
+from ganeval.ordering import ordered
 from ganeval.ratios import estimated, plug_in
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate

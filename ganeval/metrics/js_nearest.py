@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import shuffled
 from ganeval.metrics.metric import metric
 from ganeval.neighbour_ratios import FURTHER, doubts, js_terms, principal, unsettled
+from ganeval.ordering import shuffled
 from ganeval.ratios import bounded
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval

@@ -8,8 +8,8 @@ import numpy as np
 
 from ganeval.errors import GanevalError
 from ganeval.kernels import mmd2, polynomial
-from ganeval.linalg import shuffled
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffled
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, squared_interval
 

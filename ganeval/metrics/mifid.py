@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from ganeval.distances import products
 from ganeval.errors import GanevalError
-from ganeval.linalg import products
 from ganeval.metrics.fd import fd
 from ganeval.metrics.metric import metric
 from ganeval.summaries import Features

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import select, squared_distances
 from ganeval.errors import GanevalError
 from ganeval.kernels import gaussian, mmd2
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffling
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, squared_interval
 
@@ -60,8 +61,8 @@ def mmd_rbf(real: Features, fake: Features, *, bandwidth: float = 0.0, rng: np.r
 
 
 def _median_distance(real: Features, fake: Features, rng: np.random.Generator) -> float:
-    x, y = (linalg.select(each.rows, linalg.shuffling(each.rows, rng)[:_PAIRED]) for each in (real, fake))
-    across = torch.cat([distances.flatten() for _, distances in linalg.squared_distances(x, y)])
+    x, y = (select(each.rows, shuffling(each.rows, rng)[:_PAIRED]) for each in (real, fake))
+    across = torch.cat([distances.flatten() for _, distances in squared_distances(x, y)])
     median = float(torch.cat([across, _within(x), _within(y)]).median().sqrt())
     if not median:
         raise GanevalError(
@@ -73,5 +74,5 @@ def _median_distance(real: Features, fake: Features, rng: np.random.Generator) -
 
 def _within(rows: Tensor) -> Tensor:
     """Squared distances of all pairs of these rows."""
-    squares = torch.cat([distances for _, distances in linalg.squared_distances(rows, rows)])
+    squares = torch.cat([distances for _, distances in squared_distances(rows, rows)])
     return squares[tuple(torch.triu_indices(len(rows), len(rows), 1))]

@@ -7,9 +7,10 @@ import torch
 from scipy.stats import norm
 
 from ganeval.clusters import kmeans
+from ganeval.distances import nearest
 from ganeval.errors import GanevalError
-from ganeval.linalg import nearest, shuffled
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffled
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate
 

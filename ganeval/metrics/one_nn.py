@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganeval.linalg import nearest, shuffled, squared_distances
+from ganeval.distances import nearest, squared_distances
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffled
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval, within
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganeval.distances import squared_distances
 from ganeval.errors import GanevalError
-from ganeval.linalg import squared_distances
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganeval.linalg import balls_around
+from ganeval.distances import balls_around
 from ganeval.metrics.metric import Laws, metric
 from ganeval.summaries import Features
 from ganeval.uncertainty.halving import halving

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ganeval.errors import GanevalError
-from ganeval.linalg import shuffled
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffled
 from ganeval.ratios import Array, bounded
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from ganeval.clusters import kmeans
+from ganeval.distances import nearest
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap
-from ganeval.linalg import nearest
 
 Indices: TypeAlias = npt.NDArray[np.int64]
 Rung: TypeAlias = tuple[str, float]

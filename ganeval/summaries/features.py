@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 import torch
 from torch import Tensor
 
-from ganeval import linalg
+from ganeval.distances import neighbour_distances, select
 from ganeval.errors import GanevalError
 from ganeval.summaries.moments import Moments
 from ganeval.summaries.summary import Summary, finite
@@ -70,7 +70,7 @@ class Features(Summary):
             return self._radii[:, k - 1]
 
     def _neighbours(self, k: int) -> Tensor:
-        make = partial(linalg.neighbour_distances, self.rows, k)
+        make = partial(neighbour_distances, self.rows, k)
         return self.recall(f"distances to {k} neighbours", make) if self.recall and self.count >= _MANY else make()
 
     @property
@@ -90,7 +90,7 @@ class Features(Summary):
     def part(self, numbers: Tensor) -> Self:
         """Rows `numbers`, int64 (K,), in that order; their distances are looked up in those of the whole."""
         part = type(self)()
-        part._take(linalg.select(self.rows, numbers))
+        part._take(select(self.rows, numbers))
         return part
 
     def state_dict(self) -> dict[str, Tensor]:

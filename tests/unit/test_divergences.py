@@ -261,4 +261,15 @@ def test_ratios_are_shared_between_metrics_of_the_same_sets_alone() -> None:
 def test_sinkhorn_warns_where_its_bias_is_much_of_its_value() -> None:
     many, one = pair("shift", 16), pair("shift", 1)
     assert "bias of few samples" in computed("sinkhorn", *many.samples(200, 0)).details["warnings"][0]
-    assert "warnings" not in computed("sinkhorn", *one.samples(200, 0)).details
+    apart = [side * 0.01 + place for side, place in zip(one.samples(200, 0), (0.0, 5.0))]
+    assert "warnings" not in computed("sinkhorn", *apart).details
+
+
+def test_sinkhorn_warns_where_its_entropy_is_not_small() -> None:
+    """In one dimension all plans that cross no one cost the same: the entropy picks the widest, and gains by it."""
+    sets = pair("shift", 1).samples(1000, 0)
+    found = computed("sinkhorn", *sets)
+    exact = computed("w1", *sets).value
+    assert found.value < 0.92 * exact
+    assert found.details["plan_cost"] == pytest.approx(exact, rel=0.02)
+    assert "no estimate of the Wasserstein distance at this blur" in found.details["warnings"][0]

@@ -11,8 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganeval import engine, linalg, passes
+from ganeval import engine, passes
 from ganeval.cache import Cache
+from ganeval.distances import neighbour_distances
 from ganeval.engine import Request, evaluate
 from ganeval.errors import GanevalError
 from ganeval.extractors import Tap
@@ -118,13 +119,13 @@ def test_distances_within_a_large_set_are_read_in_the_next_run(tmp_path: Path, m
     files = set(tmp_path.rglob("*.safetensors"))
     assert len(files) == 3  # both sets' rows, and the distances of the larger one
     computed: list[int] = []
-    distances = linalg.neighbour_distances
+    distances = neighbour_distances
 
     def counted(rows: Tensor, k: int) -> Tensor:
         computed.append(len(rows))
         return distances(rows, k)
 
-    monkeypatch.setattr(linalg, "neighbour_distances", counted)
+    monkeypatch.setattr(features, "neighbour_distances", counted)
     assert values(real, fake, run, ("realism",)) == first
     assert 60 not in computed
     values(Noise(60, 2), fake, run, ("realism",))

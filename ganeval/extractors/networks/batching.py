@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
+
+from ganeval.streams import side_by_side
 
 Run: TypeAlias = Callable[[Tensor], dict[str, Tensor]]
 
@@ -23,26 +24,8 @@ def in_fixed_batches(run: Run, prepared: Tensor, size: int, *, alone: bool = Fal
         alone: whether `run` must not run in two threads at once.
     """
     batches = [_filled(part, size) for part in torch.split(prepared, size)]
-    parts = [run(batch) for batch in batches] if alone or prepared.is_cuda else _side_by_side(run, batches)
+    parts = [run(batch) for batch in batches] if alone or prepared.is_cuda else side_by_side(run, batches)
     return {layer: torch.cat([part[layer] for part in parts])[: len(prepared)] for layer in parts[0]}
-
-
-def _side_by_side(run: Run, batches: Sequence[Tensor]) -> list[dict[str, Tensor]]:
-    """A batch on each core rather than all cores on a batch, where they would wait for each other after every layer."""
-    threads = torch.get_num_threads()
-    streams = min(threads, len(batches))
-    if streams == 1:
-        return [run(batch) for batch in batches]
-
-    def quietly(batch: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():  # which holds for the thread that says so
-            return run(batch)
-
-    try:
-        with ThreadPoolExecutor(streams, initializer=torch.set_num_threads, initargs=(threads // streams,)) as pool:
-            return [*pool.map(quietly, batches)]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _filled(part: Tensor, size: int) -> Tensor:
