@@ -117,7 +117,13 @@ def _in_blocks(rows: Any, coefficients: Any) -> Any:
 
 
 def _peak() -> int:
-    """Bytes of this process at its largest; pages of a mapped file count as soon as they were read."""
+    """Bytes of this process at its largest; pages of a mapped file count as soon as they were read.
+
+    Linux's `ru_maxrss` begins with what the parent held, which may be more than this process ever comes to.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return 1024 * int(status.read_text().split("VmHWM:")[1].split()[0])
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

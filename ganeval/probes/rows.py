@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ganeval.streams import side_by_side
+
 CPU = torch.device("cpu")
-_BLOCK_BYTES = 2**23  # read twice by a step of the solver, the second time from the cache; smaller ones cost more sums
+_BLOCK_BYTES = 2**21  # read twice by a step of the solver, the second time from the cache
 _BLOCK_BYTES_GPU = 2**28
+_SUMMED = 256  # rows, or a block that has more, whose products are added up in float32
 
 Values = Tensor | npt.NDArray[np.float32]
 
@@ -20,7 +24,7 @@ Values = Tensor | npt.NDArray[np.float32]
 class Rows:
     """Rows (n, d), float32, with a constant column (n, 1) appended that no memory is spent on: the intercept's.
 
-    Products are float32 within a block and summed over blocks in float64. Vectors lie along the second axis,
+    Products are float32 within a few hundred rows and summed over these in float64. Vectors lie along the second axis,
     (K, n) and (K, d + 1), since a few long rows are what matrix products run fastest on.
 
     Args:
@@ -38,25 +42,27 @@ class Rows:
     def __len__(self) -> int:
         return self.count
 
-    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """(places, float32 (m, d) on the device), each row once, in order."""
-        for first in range(0, self.count, self.step):
-            part = slice(first, min(first + self.step, self.count))
+    def blocks(self, places: slice) -> Iterator[tuple[slice, Tensor]]:
+        """(places, float32 (m, d) on the device), each row of these places once, in order."""
+        for first in range(places.start, places.stop, self.step):
+            part = slice(first, min(first + self.step, places.stop))
             yield part, self.values[part].to(self.device, torch.float32)
 
     def scores(self, weights: Tensor) -> Tensor:
         """Weights (K, d + 1) => their products with all rows, float64 (K, n)."""
         vectors, constant = self._split(weights)
         made = torch.empty(len(weights), self.count, dtype=torch.float64, device=self.device)
-        for part, block in self.blocks():
-            made[:, part] = (vectors @ block.T).double()
+
+        def stream(places: slice) -> None:
+            for part, block in self.blocks(places):
+                made[:, part] = (vectors @ block.T).double()
+
+        side_by_side(stream, self._shares())
         return made.add_(constant)
 
     def combined(self, coefficients: Tensor) -> Tensor:
         """Coefficients (K, n) => the sums of the rows that they weight, float64 (K, d + 1)."""
-        total = torch.zeros(len(coefficients), self.width, dtype=torch.float64, device=self.device)
-        for part, block in self.blocks():
-            total += (coefficients[:, part].float() @ block).double()
+        total = self._summed(len(coefficients), lambda part, block: coefficients[:, part].float())
         return self._joined(total, coefficients.sum(1, keepdim=True))
 
     def curvature(self, directions: Tensor, active: Tensor) -> tuple[Tensor, Tensor]:
@@ -69,31 +75,90 @@ class Rows:
         """
         vectors, constant = self._split(directions)
         scores = torch.empty(len(directions), self.count, dtype=torch.float64, device=self.device)
-        total = torch.zeros(len(directions), self.width, dtype=torch.float64, device=self.device)
         offset = constant.float()
-        for part, block in self.blocks():
+
+        def weights(part: slice, block: Tensor) -> Tensor:
             found = (vectors @ block.T).add_(offset)
             scores[:, part] = found.double()
-            total += (found.mul_(active[:, part]) @ block).double()
+            return found.mul_(active[:, part])
+
+        total = self._summed(len(directions), weights)
         return scores, self._joined(total, (scores * active).sum(1, keepdim=True))
+
+    def mixed(self, coefficients: Tensor) -> Tensor:
+        """`combined` in float32, some columns at a time: for a few hundred sums, whose float64 would be much memory."""
+        made = torch.empty(len(coefficients), self.width + 1, device=self.device)
+        for part, columns in self._columns():
+            made[:, part] = coefficients.float() @ columns
+        made[:, -1] = self.scale * coefficients.sum(1)
+        return made
+
+    def _summed(self, count: int, weights: Callable[[slice, Tensor], Tensor]) -> Tensor:
+        """The sum of all rows, weighted by what `weights` says of each block (K, m); float64 (K, d)."""
+
+        def stream(places: slice) -> Tensor:
+            total = _Sum(count, self.width, self.device)
+            for part, block in self.blocks(places):
+                total.add(weights(part, block), block)
+            return total.found()
+
+        total, *others = side_by_side(stream, self._shares())
+        for each in others:
+            total += each
+        return total
+
+    def _shares(self) -> list[slice]:
+        """A part of the rows for each core, cut where float32 sums end, so that these do not depend on the cores."""
+        streams = torch.get_num_threads() if self.device.type == "cpu" else 1
+        together = self.step * math.ceil(_SUMMED / self.step)
+        share = together * math.ceil(self.count / (together * streams))
+        return [slice(first, min(first + share, self.count)) for first in range(0, self.count, share)]
 
     def taken(self, places: Tensor) -> Rows:
         """A copy of some rows, in memory."""
         return Rows(self.values[places.to(self.values.device)], device=self.device, scale=self.scale)
 
     def gram(self) -> Tensor:
-        """Products of all pairs of rows, float64 (n, n); columns are taken a few hundred at a time."""
+        """Products of all pairs of rows, float64 (n, n)."""
         total = torch.full((self.count, self.count), self.scale**2, dtype=torch.float64, device=self.device)
-        for first in range(0, self.width, 512):
-            part = self.values[:, first : first + 512].to(self.device, torch.float32)
-            total += (part @ part.T).double()
+        for _, columns in self._columns():
+            total += (columns @ columns.T).double()
         return total
+
+    def _columns(self) -> Iterator[tuple[slice, Tensor]]:
+        """(places, float32 (n, m) on the device), a few hundred columns at a time."""
+        for first in range(0, self.width, 512):
+            part = slice(first, min(first + 512, self.width))
+            yield part, self.values[:, part].to(self.device, torch.float32)
 
     def _split(self, weights: Tensor) -> tuple[Tensor, Tensor]:
         return weights[:, :-1].float(), self.scale * weights[:, -1:]
 
     def _joined(self, sums: Tensor, counts: Tensor) -> Tensor:
         return torch.cat([sums, self.scale * counts], 1)
+
+
+class _Sum:
+    """The sum of rows (m, d) weighted by coefficients (K, m), over blocks that come one after the other."""
+
+    def __init__(self, count: int, width: int, device: torch.device) -> None:
+        self._total = torch.zeros(count, width, dtype=torch.float64, device=device)
+        self._recent = torch.zeros(count, width, dtype=torch.float32, device=device)
+        self._rows = 0
+
+    def add(self, coefficients: Tensor, block: Tensor) -> None:
+        """One block. Blocks of wide rows are short: to widen every product would be one more pass over (K, d)."""
+        self._recent.addmm_(coefficients, block)
+        self._rows += len(block)
+        if self._rows >= _SUMMED:
+            self.found()
+
+    def found(self) -> Tensor:
+        """Of all blocks so far, float64 (K, d)."""
+        self._total += self._recent
+        self._recent.zero_()
+        self._rows = 0
+        return self._total
 
 
 def _tensor(values: Values) -> Tensor:

@@ -56,7 +56,7 @@ def sampled_spectrum(
     values, vectors = torch.linalg.eigh(gram)
     rank = min(rank, int((values > 1e-6 * values[-1]).sum()), len(values) - 1)
     top = values[-rank:] if rank else values[:0]
-    made = part.combined((vectors[:, -rank:] / top.sqrt()).T).float() if rank else values.new_zeros(0, rows.width + 1)
+    made = part.mixed((vectors[:, -rank:] / top.sqrt()).T) if rank else values.new_zeros(0, rows.width + 1)
     scale = count / len(part)
     return Spectrum(made, scale * top, scale * float(values[-rank - 1].clamp(min=0)) * 0.5, count)
 

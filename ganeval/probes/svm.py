@@ -6,7 +6,8 @@ For every class k, with y_i = 1 for rows of the class and -1 for all others, and
 
 Method: truncated Newton (Keerthi and DeCoste 2005; Lin, Weng, Keerthi 2008) with conjugate gradients on the generalised
 Hessian 1 + 2C X_A^T X_A, A the rows inside the margin; all classes share each product with the rows, each with its own
-A and its own step. The step's length is exact: along a line the objective is a piecewise quadratic of the scores.
+A and its own step. Preconditioned by the largest directions of a sample of the rows, or of those inside the margin once
+steps take many products (spectrum.py). A step's length is exact: on a line the objective is piecewise quadratic.
 """
 
 from __future__ import annotations

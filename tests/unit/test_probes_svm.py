@@ -94,10 +94,30 @@ def test_products_agree_with_numpy_block_by_block() -> None:
     near = {"rtol": 1e-5, "atol": 1e-4}
     assert np.allclose(ours.scores(torch.from_numpy(weights)), weights @ full.T, **near)
     assert np.allclose(ours.combined(torch.from_numpy(given)), given @ full, **near)
+    assert np.allclose(ours.mixed(torch.from_numpy(given)), given @ full, **near)
     scores, bent = ours.curvature(torch.from_numpy(weights), torch.from_numpy(active))
     assert np.allclose(scores, weights @ full.T, **near)
     assert np.allclose(bent, (active * (weights @ full.T)) @ full, **near)
     assert np.allclose(ours.gram(), full @ full.T, **near)
+
+
+def test_products_do_not_depend_on_the_number_of_cores() -> None:
+    rows, _ = problem(1500, 9, 2)
+    rng = np.random.default_rng(0)
+    weights, active = torch.from_numpy(rng.normal(size=(3, 10))), torch.from_numpy(rng.random((3, 1500)) < 0.3)
+    threads, found = torch.get_num_threads(), []
+    ours = Rows(rows)
+    ours.step = 100
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            assert len(ours._shares()) == count
+            found.append(ours.curvature(weights, active.float()))
+    finally:
+        torch.set_num_threads(threads)
+    for scores, bent in found[1:]:
+        torch.testing.assert_close(scores, found[0][0], rtol=0, atol=0)
+        torch.testing.assert_close(bent, found[0][1], rtol=1e-12, atol=1e-9)
 
 
 def test_rows_that_are_all_alike_have_a_solution() -> None:
