@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganeval.distances import squared_distances
 from ganeval.errors import GanevalError
-from ganeval.linalg import shuffled, squared_distances
 from ganeval.metrics.metric import Laws, metric
+from ganeval.ordering import shuffled
 from ganeval.ratios import bounded
 from ganeval.summaries import Features
+from ganeval.transport import few_samples, potentials
 from ganeval.uncertainty import Estimate, normal_interval
 
-_STILL = 1e-3  # of epsilon, the move of the potentials that ends the iterations
-_MOST_FLOOR = 0.25  # share of the value from which on the floor is warned of
+_MOST_SMOOTHED = 0.05  # share of its plan's cost that the value may lie beside it, before that is warned of
 
 
 @metric(
@@ -46,8 +48,9 @@ def sinkhorn(
     alternating updates of the dual potentials. It is W1 as eps falls to 0, half the energy distance as eps grows. The
     interval comes from the variance of the potentials.
 
-    Trust: `details` has the floor, the divergence of two draws from the real set of half the size each. In many
-    dimensions it stays nearer to the truth than `emd`, whose floor is as high as the samples are apart.
+    Trust: `details` has the floor, the divergence of two draws from the real set of half the size each, and the mean
+    cost of the plan: where that lies far above the value, the entropy is not small, as in one or two dimensions, and
+    `emd` nearer to W1. In many dimensions its floor is lower than that of `emd`.
 
     Blind to: differences smaller than the floor; and to copies.
 
@@ -64,49 +67,31 @@ def sinkhorn(
     eps = blur * float(torch.cat([squares.sqrt().mean(1) for _, squares in squared_distances(x, y)]).mean())
     if eps == 0:
         return Estimate(0.0, method="all samples are equal")
-    f, g = divergence_potentials(x, y, eps, iterations)
+    f, g, cost = _divergence(x, y, eps, iterations)
     error = math.sqrt(float(f.var()) / len(f) + float(g.var()) / len(g))
     first, second = x.tensor_split(2)
-    floor = sum(float(part.mean()) for part in divergence_potentials(first, second, eps, iterations))
+    floor = sum(float(part.mean()) for part in _divergence(first, second, eps, iterations)[:2])
     found = normal_interval(
         float(f.mean() + g.mean()), error, f"interval of potentials, eps {eps:.4g}, {len(x)} samples"
     )
     return bounded(
-        Estimate(found.value, found.low, found.high, found.method, {"floor": floor}),
-        warnings=_warnings(found.value, floor),
+        replace(found, details={"floor": floor, "plan_cost": cost}),
+        warnings=few_samples(found.value, floor) or _smoothed(found.value, cost),
     )
 
 
-def _warnings(value: float, floor: float) -> list[str]:
-    """Where the bias of few samples, which the floor shows, is no small part of the value."""
-    if floor <= _MOST_FLOOR * value:
+def _divergence(x: Tensor, y: Tensor, eps: float, iterations: int) -> tuple[Tensor, Tensor, float]:
+    """Potentials on x (M,) and y (N,) whose means add to the divergence, and the mean cost of the plan."""
+    f, g, cost = potentials(x, y, eps, iterations)
+    (x_f, x_g, _), (y_f, y_g, _) = (potentials(side, side, eps, iterations) for side in (x, y))
+    return f - (x_f + x_g) / 2, g - (y_f + y_g) / 2, cost
+
+
+def _smoothed(value: float, cost: float) -> list[str]:
+    """A warning where the entropy, and not the transport, makes the value what it is."""
+    if abs(cost - value) <= _MOST_SMOOTHED * cost:
         return []
     return [
-        f"two draws from the real set are {floor:.3g} apart: much of {value:.3g} is the bias of few samples in many "
-        "dimensions, which the interval does not hold; compare it with others at this count only"
+        f"its plan's own mean cost is {cost:.3g}: {value:.3g} is no estimate of the Wasserstein distance at this blur; "
+        "lower sinkhorn.blur, or take emd, or w1 in one dimension"
     ]
-
-
-def divergence_potentials(x: Tensor, y: Tensor, eps: float, iterations: int) -> tuple[Tensor, Tensor]:
-    """Potentials on x (M,) and y (N,) whose means add to the divergence."""
-    f, g = _potentials(x, y, eps, iterations)
-    on_x, on_y = (sum(_potentials(side, side, eps, iterations)) / 2 for side in (x, y))
-    return f - on_x, g - on_y
-
-
-def _potentials(x: Tensor, y: Tensor, eps: float, iterations: int) -> tuple[Tensor, Tensor]:
-    """Dual potentials of entropic transport between equal masses on x and on y.
-
-    Plain scaling of the kernel, in float64; what exp(-distance / eps) loses far away no plan would use.
-    """
-    cost = torch.cat([squares.sqrt() for _, squares in squared_distances(x, y)])
-    lowest = cost.amin(1, keepdim=True)  # so that no row of the kernel is 0
-    kernel = ((lowest - cost) / eps).exp_().clamp_min_(1e-200)
-    u, v = torch.ones(len(x), dtype=torch.float64), torch.ones(len(y), dtype=torch.float64)
-    for _ in range(iterations):
-        before = u
-        v = len(x) / (kernel.T @ u)
-        u = len(y) / (kernel @ v)
-        if float((u / before).log().abs().max()) < _STILL:
-            break
-    return eps * u.log() + lowest[:, 0], eps * v.log()

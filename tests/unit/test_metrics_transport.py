@@ -176,7 +176,28 @@ def test_emd_names_the_floor_that_its_sample_size_leaves() -> None:
     floor = float(estimate.method.split()[-1])
     assert floor > 4  # far from the 0 of equal distributions
     assert estimate.value == pytest.approx(floor, rel=0.03)
-    assert earth(normal(150, 32, 0), normal(200, 32, 1), size=100).method.endswith("unknown")
+    assert estimate.details["floor"] == pytest.approx(floor, rel=1e-5)
+    assert "bias of few samples" in estimate.details["warnings"][0]
+    few = earth(normal(150, 32, 0), normal(200, 32, 1), size=100)  # too few for another draw: two halves of the first
+    assert few.details["floor"] > floor
+    assert "between two real draws of 50" in few.method
+
+
+def test_emd_of_many_samples_is_the_mean_of_pairs_of_draws_that_share_none() -> None:
+    x, y = normal(700, 2, 0), normal(450, 2, 1, mean=0.5)
+    estimate = earth(x, y, size=100)
+    assert "mean of 4 such pairs" in estimate.method
+    whole = earth(x[:450], y, size=450).value
+    assert estimate.value == pytest.approx(whole, rel=0.2)
+    spread = [
+        np.std([earth(normal(n, 2, 2 * i), normal(n, 2, 2 * i + 1, mean=0.5), size=100).value for i in range(20)])
+        for n in (100, 500)
+    ]
+    assert spread[1] < 0.7 * spread[0]  # 0.45 expected
+
+
+def test_emd_far_above_its_floor_warns_of_nothing() -> None:
+    assert "warnings" not in earth(normal(200, 2, 0), normal(200, 2, 1, mean=2.0)).details
 
 
 def test_emd_without_pot_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +210,13 @@ def test_emd_between_sets_of_one_size_does_without_pot(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "ot", None)
     x = normal(5, 2, 0)
     assert earth(x, x + 1).value == pytest.approx(math.sqrt(2), rel=1e-6)
+
+
+def test_emd_is_the_same_with_and_without_pot(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = normal(150, 3, 0), normal(150, 3, 1, mean=0.3)
+    by_pot = earth(x, y).value
+    monkeypatch.setitem(sys.modules, "ot", None)
+    assert earth(x, y).value == pytest.approx(by_pot, rel=1e-12)
 
 
 def test_emd_refuses_a_size_without_meaning() -> None:
