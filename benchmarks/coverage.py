@@ -7,7 +7,11 @@ the population value (in closed form, or that of the full sets), or the mean of 
 interval is for the value at these counts. Every trial is appended to a file in --work, from which a run that was
 stopped, or one of more trials, goes on: empty that folder when an interval has changed. Answers are kept in
 OUT/coverage.json, one piece after the other, and OUT/coverage.md is written anew each time.
-`fd-efficientnet-1280-2000` needs --real and --fake, float32 rows in .npy.
+`fd-efficientnet-1280-2000` needs --real and --fake, image sets or checkpoints whose EfficientNet-Lite0 features are to
+stand for the populations (8,000 images of a checkpoint). The line in reports/trust is of the test images of
+Fashion-MNIST and of the first training that benchmarks/gate.py makes:
+
+    --real dataset:fashion-mnist:test --fake build/trust/runs/seed0/step-00001000.json --trials 200
 """
 
 from __future__ import annotations
@@ -24,10 +28,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ganeval.cache import Cache, folder
+from ganeval.device import choose_device
+from ganeval.extractors import load_extractor, parse_tap
 from ganeval.files import replace_text
 from ganeval.gaussians import Gaussian, frechet
+from ganeval.images import Opening, open_images
 from ganeval.metrics.metric import estimated, get
-from ganeval.summaries import Summary
+from ganeval.passes import Pass, summarise
+from ganeval.summaries import Features, Summary
 from ganeval.uncertainty import Estimate
 
 Rows = NDArray[np.float32]
@@ -111,6 +120,18 @@ OTHERS = (
 )
 
 
+def features(name: str) -> Rows:
+    """EfficientNet-Lite0 features of an image set or of a checkpoint's images, kept in ganeval's cache."""
+    tap = parse_tap("efficientnet_lite0.pool")
+    source = open_images(name, Opening(generate=8000, seed=0))
+    network = load_extractor(tap.extractor, device=choose_device("auto"))
+    run = Pass({tap.extractor: network}, cache=Cache(folder()))
+    made = summarise(name, source, {(tap, Features)}, run)[tap, Features]
+    assert isinstance(made, Features)
+    rows: Rows = made.rows.numpy()
+    return rows
+
+
 def full_distance(real: Rows, fake: Rows) -> float:
     """The Frechet distance of full sets."""
     return frechet(*(Gaussian.of(torch.from_numpy(rows)) for rows in (real, fake)))
@@ -171,15 +192,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=400)
     parser.add_argument("--out", type=Path, default=Path("reports/trust"))
     parser.add_argument("--work", type=Path, default=Path("build/coverage"), help="trials")
-    parser.add_argument("--real", type=Path)
-    parser.add_argument("--fake", type=Path)
+    parser.add_argument("--real")
+    parser.add_argument("--fake")
     given = parser.parse_args(arguments)
-    populations = (np.load(given.real), np.load(given.fake)) if given.real and given.fake else None
+    populations = (features(given.real), features(given.fake)) if given.real and given.fake else None
     known = pieces(populations)
     if unknown := set(given.only) - set(known):
         parser.error(f"no such simulation: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-    for folder in (given.out, given.work):
-        folder.mkdir(parents=True, exist_ok=True)
+    for place in (given.out, given.work):
+        place.mkdir(parents=True, exist_ok=True)
     file = given.out / "coverage.json"
     answers = {k: Answer(**v) for k, v in json.loads(file.read_text()).items()} if file.exists() else {}
     for name in given.only or [name for name in known if name not in answers]:

@@ -21,6 +21,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganeval.asking import Margin
 from ganeval.cache import Cache, folder
 from ganeval.device import choose_device
 from ganeval.engine import GIVEN, Request, Result, evaluate
 from ganeval.errors import unknown
 from ganeval.extractors import load_extractor, parse_tap
 from ganeval.files import replace_text
-from ganeval.gate import Margin, judge
+from ganeval.gate import judge
 from ganeval.images import FeatureSource, ImageSource, Opening, open_images
 from ganeval.jackknife import Asked, jackknife
 from ganeval.metrics.metric import get
 from ganeval.passes import Pass, summarise
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard
-from ganeval.significance import holm, interval_of, paired, unpaired
+from ganeval.significance import POWER, holm, interval_of, paired, unpaired
 from ganeval.summaries import Features
 from ganeval.testing.corruptions import corrupt
 
@@ -273,21 +275,34 @@ def trainings(plan: Plan) -> str:
 def pairing(plan: Plan) -> str:
     found = trials(plan, "paired", lambda rng: both_ways(plan, rng))
     rows = ["| samples | power, paired | power, unpaired | error, unpaired / paired |", "|---:|---:|---:|---:|"]
-    ratios = []
+    powers: dict[str, list[float]] = {"paired": [], "unpaired": []}
     for count in map(str, SIZES):
-        shares = [sum(trial[count][way][0] < 0.05 for trial in found) / len(found) for way in ("paired", "unpaired")]
-        errors = [math.sqrt(np.mean([t[count][way][1] ** 2 for t in found])) for way in ("paired", "unpaired")]
-        ratios.append((errors[1] / errors[0]) ** 2)
-        rows.append(f"| {count} | {shares[0]:.0%} | {shares[1]:.0%} | {errors[1] / errors[0]:.2f} |")
-    ratio = float(np.median(ratios))
-    goal = f"Goal: at least 2. {'Met' if ratio >= 2 else 'NOT met'}"
-    return "\n".join(
-        [
-            *rows,
-            "",
-            f"{len(found)} trials. The unpaired test needs {ratio:.1f} times the samples for the same power. {goal}.",
-        ]
-    )
+        for way, shares in powers.items():
+            shares.append(sum(trial[count][way][0] < 0.05 for trial in found) / len(found))
+        errors = [math.sqrt(np.mean([t[count][way][1] ** 2 for t in found])) for way in powers]
+        shown = " | ".join(f"{shares[-1]:.0%}" for shares in powers.values())
+        rows.append(f"| {count} | {shown} | {errors[1] / errors[0]:.2f} |")
+    needed = {way: samples_for(POWER, shares) for way, shares in powers.items()}
+    told = "; ".join(f"{way} tests need {_bound(count)} samples" for way, count in needed.items())
+    ratio = min(needed["unpaired"], SIZES[-1]) / max(needed["paired"], SIZES[0])
+    verdict = f"Goal: at least twice as many. {'Met' if ratio >= 2 else 'NOT met'}: {ratio:.1f} times."
+    return "\n".join([*rows, "", f"{len(found)} trials. For a power of {POWER:.0%}, {told}. {verdict}"])
+
+
+def samples_for(power: float, shares: Sequence[float]) -> float:
+    """Where the power at `SIZES` passes this, straight between its points against log n; infinite if nowhere."""
+    if shares[0] >= power:
+        return SIZES[0]
+    for (n, low), (more, high) in pairwise(zip(SIZES, shares)):
+        if high >= power:
+            return float(n * (more / n) ** ((power - low) / (high - low)))
+    return math.inf
+
+
+def _bound(count: float) -> str:
+    if count in (SIZES[0], math.inf):
+        return f"at most {SIZES[0]}" if count == SIZES[0] else f"more than {SIZES[-1]}"
+    return f"{count:.0f}"
 
 
 STUDIES: dict[str, tuple[str, Callable[[Plan], str]]] = {

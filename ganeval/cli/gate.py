@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from ganeval.gate import Margin, Undecided, Verdict
+    from ganeval.asking import Margin
+    from ganeval.gate import Undecided, Verdict
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -39,7 +40,8 @@ def command(
     Exit codes: 0 pass, 1 fail, 2 the question is wrong, 3 undecided, with the number of images that would decide.
     docs/gate.md says exactly when a requirement passes.
     """
-    from ganeval.gate import judge, parse_requirement
+    from ganeval.asking import parse_requirement
+    from ganeval.gate import judge
     from ganeval.scorecard import load_scorecard
 
     verdict = judge(
@@ -56,8 +58,8 @@ def command(
 
 
 def _guards(no_worse: tuple[str, ...], margins: tuple[str, ...]) -> dict[str, Margin]:
+    from ganeval.asking import Margin, parse_margin
     from ganeval.errors import GanevalError
-    from ganeval.gate import Margin, parse_margin
 
     guards = {name.strip(): Margin() for name in no_worse}
     given: set[str] = set()

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from ganeval.gate import Margin, Verdict, judge, margin_of, parse_requirement
+from ganeval.asking import Margin, margin_of, parse_requirement
+from ganeval.gate import Verdict, judge
 from ganeval.scorecard import Scorecard, load_scorecard
 
 Card: TypeAlias = Scorecard | Path | str

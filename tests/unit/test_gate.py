@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from ganeval.asking import Margin, parse_margin, parse_requirement
 from ganeval.errors import GanevalError
-from ganeval.gate import Margin, judge, parse_margin, parse_requirement
+from ganeval.gate import judge
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard
 from ganeval.testing import assert_no_worse, assert_requirements
 
