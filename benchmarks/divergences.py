@@ -26,9 +26,8 @@ from torch import Tensor
 
 from ganeval.errors import GanevalError
 from ganeval.files import replacing
-from ganeval.metrics.metric import registered
+from ganeval.metrics.metric import estimated, registered
 from ganeval.testing.truth import PAIRS, pair
-from ganeval.uncertainty import Estimate
 
 COUNTS, WIDTHS, REPETITIONS = (200, 1000, 5000), (1, 2, 16, 64), 20
 LEFT_OUT = ("equal", "lines")  # of the table: all is 0, and all but the distance is as for one disjoint dimension
@@ -93,15 +92,12 @@ def measured(tried: Tried, sets: Sequence[Tensor], seed: int) -> dict[str, float
         summaries.append(kind())
         summaries[-1].update(rows)
     options = {**metric.options, **tried.options}
-    if metric.seeded:
-        options["rng"] = np.random.default_rng(seed)
     started = time.perf_counter()
     try:
-        found = metric.function(*summaries, **options)
+        made = estimated(metric, dict(zip(metric.sets, summaries)), options, draws=lambda: np.random.default_rng(seed))
     except GanevalError:
         return dict.fromkeys(FIELDS)
     seconds = time.perf_counter() - started
-    made = found if isinstance(found, Estimate) else Estimate(found)
     warned = float("warnings" in made.details)
     values = (made.value, made.low, made.high, made.details.get("bound"), warned, seconds)
     return {name: value if value is None else float(f"{value:.5g}") for name, value in zip(FIELDS, values)}

@@ -92,12 +92,14 @@ def _computed(x: Array, y: Array, network: bool) -> LogRatios:
 
 
 def _doubts(x: Array, y: Array) -> tuple[str, ...]:
-    least, terms = min(len(x), len(y)), _polynomial(x[:1]).shape[1]
-    if least >= 10 * terms:
+    least, width = min(len(x), len(y)), x.shape[1]
+    needed = 10 * (width * (width + 3) // 2 + 1)
+    if least >= needed:
         return ()
     return (
-        f"{least} samples of a set are few for {terms} terms of a classifier of {x.shape[1]} features: differences "
-        f"that it cannot learn from them are missing from the value; use {10 * terms} or more",
+        f"{least} samples of a set are few for how {width} features go together: of that, classifiers learn what lies "
+        "in a few directions, or in means and spreads, and other differences are missing from the value, which is "
+        f"then too low, interval included; use {needed} or more, or fewer features",
     )
 
 

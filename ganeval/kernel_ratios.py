@@ -16,7 +16,7 @@ from torch import Tensor
 from ganeval.classifier_ratios import FOLDS, whitened
 from ganeval.keeping import Kept
 from ganeval.ordering import ordered
-from ganeval.ratios import Array, LogRatios
+from ganeval.ratios import WIDER, Array, LogRatios
 
 WIDEST = 3
 _POINTS = {1: 4096, 2: 224, 3: 64}  # along an axis of the grid
@@ -42,16 +42,27 @@ def _computed(real: Tensor, fake: Tensor, components: int) -> LogRatios:
     places = [(side - low) / step for side in sides]
     folds = [_folds(len(side)) for side in sides]
     widths = [_bandwidth(place, step) for place in places]
-    logs = []
-    for place in places:
-        ratio = [_log_density(p[f[k]], place, w, step) for k in range(FOLDS) for p, f, w in zip(places, folds, widths)]
-        logs.append(np.clip(np.stack(ratio[::2]) - np.stack(ratio[1::2]), -_FURTHEST, _FURTHEST))
-    unseen = [
-        np.concatenate([np.delete(values[:, part], k, 0) for k, part in enumerate(parts)], 1)
-        for values, parts in zip(logs, folds)
-    ]
+    counted = [[_counts(side[part]) for part in parts] for side, parts in zip(places, folds)]
+    found, wider = (_unseen(places, folds, counted, [t * w for w in widths], step) for t in (1.0, WIDER))
     spread = ", ".join(f"{width:.3g}" for width in widths)
-    return LogRatios(unseen[0], unseen[1], f"kernel densities of bandwidth {spread} (real, generated), {how}", warnings)
+    told = f"kernel densities of bandwidth {spread} (real, generated), {how}"
+    return LogRatios(*found, told, warnings, wider=LogRatios(*wider, told))
+
+
+def _unseen(
+    places: Sequence[Array],
+    folds: Sequence[Sequence[npt.NDArray[np.int64]]],
+    counted: Sequence[Sequence[Array]],
+    widths: Sequence[float],
+    step: Array,
+) -> tuple[Array, Array]:
+    """T at the samples of either set, (FOLDS - 1, N), by densities of the folds that they are not in."""
+    found = []
+    for place, parts in zip(places, folds):
+        p, q = (np.stack([_log_at(each, place, w, step) for each in own]) for own, w in zip(counted, widths))
+        logs = np.clip(p - q, -_FURTHEST, _FURTHEST)
+        found.append(np.concatenate([np.delete(logs[:, part], k, 0) for k, part in enumerate(parts)], 1))
+    return found[0], found[1]
 
 
 def projected(real: Tensor, fake: Tensor, components: int) -> tuple[list[Array], str, tuple[str, ...]]:
@@ -101,13 +112,8 @@ def _smooth(counts: Array, width: float, step: Array) -> Array:
     return found
 
 
-def _log_density(fitted: Array, places: Array, width: float, step: Array) -> Array:
-    """Log of the kernel density of `fitted` (M, D) at `places` (N, D), up to the grid's constant."""
-    return _log_at(_counts(fitted), places, width, step)
-
-
 def _log_at(counts: Array, places: Array, width: float, step: Array) -> Array:
-    """The same from samples that are counted on the grid already."""
+    """Log of the kernel density of samples counted on the grid at `places` (N, D), up to the grid's constant."""
     number = counts.sum()
     values = map_coordinates(_smooth(counts, width, step), places.T, order=1, mode="nearest") / number
     peak = float(np.prod(np.minimum(step / (width * np.sqrt(2 * np.pi)), 1.0)))

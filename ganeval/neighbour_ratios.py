@@ -16,13 +16,14 @@ from scipy.special import digamma, gammaln
 from torch import Tensor
 
 from ganeval.distances import neighbour_distances, squared_distances
-from ganeval.ratios import Array
+from ganeval.ratios import Array, reaching
+from ganeval.uncertainty import Estimate
 
 _TREE = 8  # dimensions up to which a tree is faster than all distances
 _CROWDED = 6.0  # intrinsic dimensions from which on the nearest of some thousand samples are far away
 FURTHER = 4
 """Times as many neighbours for a second opinion."""
-_SETTLED = 0.15  # of the value: what two numbers of neighbours may differ by
+_SETTLED = 0.12  # of the value: what two numbers of neighbours may differ by
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -71,27 +72,36 @@ def intrinsic_dimension(x: Tensor, k: int = 10) -> float:
     return float(x.shape[1]) if mean <= 0 else min(float(x.shape[1]), (k - 2) / ((k - 1) * mean))
 
 
-def unsettled(near: Sequence[Array], far: Sequence[Array], k: int) -> tuple[str, ...]:
-    """A warning where `FURTHER` times as many neighbours give another value: densities change within the balls.
+def second_opinion(
+    found: Estimate, near: Sequence[Array], far: Sequence[Array], k: int, dimensions: float
+) -> tuple[Estimate, tuple[str, ...]]:
+    """`found`, from terms of k neighbours, beside what `FURTHER` times as many say: its interval, and a warning.
 
-    Either divergence is the mean over `near` (of k neighbours) and `far` of the means of the terms of each set.
+    Either divergence is the mean over `near` (of k neighbours) and `far` of the means of the terms of each set. Borders
+    blur in proportion to the reach of a ball, which grows as the root, of as many dimensions as samples fill, of the
+    number of neighbours. So the difference of the two says what the nearer miss: the interval reaches so much further.
     """
     one, other = (float(np.mean([terms.mean() for terms in sides])) for sides in (near, far))
+    found = reaching(found, (one - other) / (FURTHER ** (1 / dimensions) - 1))
     apart = [a - b for a, b in zip(near, far)]
     noise = math.sqrt(sum(float(each.var()) / len(each) for each in apart)) / len(apart)
     if abs(one - other) <= max(_SETTLED * max(one, other), 3 * noise):
-        return ()
-    return (
+        return found, ()
+    return found, (
         f"{k} neighbours give {one:.3g} and {FURTHER * k} give {other:.3g}: the densities change within the balls of "
         "neighbours, or most of the value lies where hardly a sample is, so it may be wrong by more than the interval "
         "says; use more samples, or a classifier",
     )
 
 
-def doubts(x: Tensor, y: Tensor) -> tuple[str, ...]:
-    """Why the estimate should not be believed: many dimensions, or samples that repeat."""
+def filled(x: Tensor, y: Tensor) -> float:
+    """How many dimensions samples fill, the set that fills more, 1 or more."""
+    return max(1.0, *(intrinsic_dimension(side) for side in (x, y)))
+
+
+def doubts(x: Tensor, y: Tensor, dimensions: float) -> tuple[str, ...]:
+    """Why the estimate should not be believed: many dimensions that samples fill, or samples that repeat."""
     found = []
-    dimensions = max(intrinsic_dimension(side) for side in (x, y))
     if dimensions > _CROWDED:
         found.append(
             f"samples fill {dimensions:.0f} dimensions: in more than {_CROWDED:.0f} the nearest neighbours are too far "

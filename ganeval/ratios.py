@@ -8,7 +8,8 @@ With m models fitted to disjoint parts of the samples the bound of their average
 that line, a single model and the average of all, give b: the value is the bound carried on to infinitely many models,
 which leaves out what the noise of fitting costs. It does not leave out what fits that can learn any ratio, kernels and
 networks, miss of it: where they are tuned to err least, about as much as their noise does. So the interval reaches up
-by once more what was carried on, for the share of the value that such fits found.
+by once more what was carried on, for the share of the value that such fits found; and, of kernels, by what they blur:
+the loss grows with the square of their width, and a second, wider one shows it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ _FEW_WEIGHTS = 50  # samples in effect, below which a mean of weights is not to 
 _SPREAD = 1.0  # of a logit between models, up to which the exponential is carried on
 _CARRIED = 0.22  # of a value, that may lie above what the fits prove
 _RARE, _GUESSED = 20, 0.1  # samples in n below which a ratio is a guess; the most of a value that may rest on such
+WIDER = 1.35
+"""Times the width of kernels, for a second opinion."""
 _BORDER = (0.2, 0.98)  # shares of samples that are certain, between which supports end where others go on
 
 
@@ -53,6 +56,7 @@ class LogRatios:
         how: what the models are, for a method.
         warnings: what speaks against believing them.
         plain: the same by the part of the models that has a fixed form, of which more samples tell all; None for none.
+        wider: the same by kernels `WIDER` times as wide; None where there are no kernels.
     """
 
     real: Array
@@ -60,6 +64,7 @@ class LogRatios:
     how: str
     warnings: tuple[str, ...] = ()
     plain: LogRatios | None = None
+    wider: LogRatios | None = None
 
 
 def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
@@ -72,15 +77,12 @@ def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
     >>> round(estimated(apart, "js").value, 6)  # log 2, less log(10 / 9): nine samples show no ratio above 9
     0.587787
     """
-    sides = _sides(ratios, divergence)
     lower = _lower(ratios, divergence)
-    spread_of = math.inf if divergence in ("js", "tv") else _SPREAD
-    carried = [_carried(form, each, spread_of) for form, each in sides]
-    beyond = _beyond(ratios, divergence)
-    carried = [terms + more for terms, more in zip(carried, beyond)]
-    (value, error), (bound, spread) = _mean(carried), _mean(lower)
+    (value, error), (bound, spread) = _mean(_terms(ratios, divergence)), _mean(lower)
     found = normal_interval(value, error, f"interval of cross-fitted terms; {ratios.how}")
-    found = _reaching(found, _missed(ratios, divergence, value - bound, bound))
+    blurred = 0.0 if ratios.wider is None else value - _mean(_terms(ratios.wider, divergence))[0]
+    missed = _missed(ratios, divergence, value - bound, bound) + max(0.0, blurred) / (WIDER**2 - 1)
+    found = reaching(found, missed)
     details = {"bound": max(0.0, bound - _ONE_SIDED * spread), "bound_mean": bound, **separation(ratios)}
     warnings = (*ratios.warnings, *_unmet(ratios, divergence), *_few_weights(ratios, divergence))
     warnings += (*_unlearnt(value, bound, error), *_bordered(ratios)) if divergence == "js" else ()
@@ -91,6 +93,13 @@ def _sides(ratios: LogRatios, divergence: Divergence) -> list[tuple[Callable[[Ar
     """The form and the clipped T of either set."""
     share = 0.5 if divergence == "chi2" else 1.0  # its terms are squares of the ratio
     return [(form, _clipped(each, ratios, share)) for form, each in zip(_FORMS[divergence], (ratios.real, ratios.fake))]
+
+
+def _terms(ratios: LogRatios, divergence: Divergence) -> list[Array]:
+    """Terms of the value: of the bound by infinitely many models, and what clipping cut."""
+    spread_of = math.inf if divergence in ("js", "tv") else _SPREAD
+    carried = [_carried(form, each, spread_of) for form, each in _sides(ratios, divergence)]
+    return [terms + more for terms, more in zip(carried, _beyond(ratios, divergence))]
 
 
 def _lower(ratios: LogRatios, divergence: Divergence) -> list[Array]:
@@ -110,8 +119,15 @@ def _missed(ratios: LogRatios, divergence: Divergence, carried: float, bound: fl
     return flexible * max(0.0, carried) + unseen
 
 
-def _reaching(found: Estimate, further: float) -> Estimate:
-    return found if found.high is None else replace(found, high=found.high + further)
+def reaching(found: Estimate, further: float) -> Estimate:
+    """The estimate with an interval that goes further up, or down where this is below 0.
+
+    >>> reaching(Estimate(1.0, 0.5, 1.5), -0.25).low
+    0.25
+    """
+    if found.low is None or found.high is None:
+        return found
+    return replace(found, low=found.low + min(0.0, further), high=found.high + max(0.0, further))
 
 
 def bounded(found: Estimate, most: float = math.inf, warnings: Sequence[str] = ()) -> Estimate:
@@ -163,11 +179,13 @@ def _few_weights(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
     logits = {"kl": ratios.fake, "chi2": ratios.fake, "kl_reverse": -ratios.real}.get(divergence)
     if logits is None:
         return
-    logs = _clipped(logits, ratios).mean(0)
+    power = 2 if divergence == "chi2" else 1  # of the ratio, whose mean is asked for
+    logs = power * _clipped(logits, ratios, 1 / power).mean(0)
     effective = math.exp(2 * float(logsumexp(logs)) - float(logsumexp(2 * logs)))
     if effective < _FEW_WEIGHTS:
         yield (
-            f"the mean of the density ratio rests on {effective:.0f} of {len(logs)} samples in effect, where "
+            f"the mean of the {'square of the ' * (power == 2)}density ratio rests on {effective:.0f} of {len(logs)} "
+            f"samples in effect, where "
             f"{_FEW_WEIGHTS} or more are needed: the value is unsteady, and its interval too narrow; JS is steadier"
         )
 
@@ -223,8 +241,8 @@ def donsker_varadhan(ratios: LogRatios) -> float:
 
 def swapped(ratios: LogRatios) -> LogRatios:
     """The ratio of q to p."""
-    plain = None if ratios.plain is None else swapped(ratios.plain)
-    return replace(ratios, real=-ratios.fake, fake=-ratios.real, plain=plain)
+    plain, wider = (other and swapped(other) for other in (ratios.plain, ratios.wider))
+    return replace(ratios, real=-ratios.fake, fake=-ratios.real, plain=plain, wider=wider)
 
 
 def calibrated(ratios: LogRatios) -> LogRatios:

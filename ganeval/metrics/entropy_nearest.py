@@ -6,7 +6,7 @@ import math
 
 from ganeval.errors import GanevalError
 from ganeval.metrics.metric import metric
-from ganeval.neighbour_ratios import doubts, entropy_terms, principal
+from ganeval.neighbour_ratios import doubts, entropy_terms, filled, principal
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
 
@@ -41,7 +41,7 @@ def entropy_nearest(real: Features, fake: Features, *, k: int = 5, components: i
         raise GanevalError(f"entropy_nearest: k is {k}, expected 1 or more: set entropy_nearest.k")
     x, y = principal(real.rows, fake.rows, components)
     terms = entropy_terms(y, k)
-    details = {"real": float(entropy_terms(x, k).mean()), "warnings": [*doubts(x, y)]}
+    details = {"real": float(entropy_terms(x, k).mean()), "warnings": [*doubts(x, y, filled(x, y))]}
     error = float(terms.std(ddof=1)) / math.sqrt(len(terms))
     found = normal_interval(
         float(terms.mean()), error, f"interval of the mean of terms, k = {k}, {x.shape[1]} dimensions"

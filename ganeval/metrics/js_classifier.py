@@ -33,7 +33,7 @@ def js_classifier(real: Features, fake: Features, *, network: bool = True, floor
     carried on to infinitely many, so that the noise of fitting does not count. The interval comes from the terms.
 
     Trust: in up to some dozen dimensions from a thousand samples on, in more if a few directions or means and spreads
-    make the difference; it warns where there are fewer samples than ten per term.
+    make the difference; it warns where samples are too few to show how all pairs of features go together.
 
     Blind to: differences that no classifier of this kind learns from so many samples; and to copies.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganeval.errors import GanevalError
 from ganeval.metrics.metric import metric
-from ganeval.neighbour_ratios import FURTHER, doubts, js_terms, principal, unsettled
+from ganeval.neighbour_ratios import FURTHER, doubts, filled, js_terms, principal, second_opinion
 from ganeval.ordering import shuffled
 from ganeval.ratios import bounded
 from ganeval.summaries import Features
@@ -53,6 +53,9 @@ def js_nearest(
     error = math.sqrt(sum(float(terms.var(ddof=1)) for terms in sides) / (4 * count))
     value = float(sum(terms.mean() for terms in sides)) / 2
     found = normal_interval(value, error, f"interval of the mean of terms, k = {k}, {x.shape[1]} dimensions")
-    more = FURTHER * k
-    further = unsettled(sides, [js_terms(x, y, more), js_terms(y, x, more)], k) if count > 4 * more else ()
-    return bounded(found, math.log(2), (*doubts(x, y), *further))
+    dimensions, more = filled(x, y), FURTHER * k
+    warnings = doubts(x, y, dimensions)
+    if count > 4 * more:
+        found, unsettled = second_opinion(found, sides, [js_terms(x, y, more), js_terms(y, x, more)], k, dimensions)
+        warnings += unsettled
+    return bounded(found, math.log(2), warnings)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ganeval.errors import GanevalError
 from ganeval.metrics.metric import metric
-from ganeval.neighbour_ratios import FURTHER, doubts, kl_terms, principal, unsettled
+from ganeval.neighbour_ratios import FURTHER, doubts, filled, kl_terms, principal, second_opinion
 from ganeval.ratios import bounded
 from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
@@ -59,5 +59,9 @@ def kl_nearest(
     error = math.sqrt(terms.var(ddof=1) / len(x) + ratio.var() / len(y))
     name = "KL(real || generated)" if direction == "real_fake" else "KL(generated || real)"
     found = normal_interval(float(terms.mean()), error, f"interval of {name}, k = {k}, {x.shape[1]} dimensions")
-    further = unsettled([terms], [kl_terms(x, y, FURTHER * k)], k) if min(len(x), len(y)) > 4 * FURTHER * k else ()
-    return bounded(found, warnings=(*doubts(x, y), *further))
+    dimensions, more = filled(x, y), FURTHER * k
+    warnings = doubts(x, y, dimensions)
+    if min(len(x), len(y)) > 4 * more:
+        found, unsettled = second_opinion(found, [terms], [kl_terms(x, y, more)], k, dimensions)
+        warnings += unsettled
+    return bounded(found, warnings=warnings)

@@ -59,6 +59,19 @@ def population_frechet(
     return replace(found, low=interval.low, high=interval.high, method=told, details=details, level=interval.level)
 
 
+def population_w2(
+    found: Estimate, inputs: Mapping[str, Summary], again: Callable[[Mapping[str, Summary]], Estimate]
+) -> Estimate:
+    """The same of the root of a Frechet distance: the roots of that interval's ends."""
+    squared = population_frechet(replace(found, value=found.value**2), inputs, again)
+    if squared.low is None or squared.high is None:
+        return found
+    corrected = math.sqrt(max(0.0, squared.details["bias_corrected"]))
+    low, high = (math.sqrt(max(0.0, end)) for end in (squared.low, squared.high))
+    details = {**found.details, "bias_corrected": corrected}
+    return replace(squared, value=found.value, low=low, high=high, details=details)
+
+
 def _moments(summary: Summary) -> Moments:
     if isinstance(summary, Moments):
         return summary

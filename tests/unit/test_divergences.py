@@ -14,7 +14,7 @@ from ganeval.classifier_ratios import classifier_ratios
 from ganeval.kernel_ratios import kernel_ratios
 from ganeval.metrics.metric import registered
 from ganeval.neighbour_ratios import entropy_terms, intrinsic_dimension
-from ganeval.ratios import LogRatios, estimated, swapped
+from ganeval.ratios import WIDER, LogRatios, estimated, swapped
 from ganeval.summaries import Features
 from ganeval.testing.truth import pair, parallel_lines
 from ganeval.uncertainty import Estimate
@@ -135,7 +135,7 @@ def test_many_dimensions_are_warned_of() -> None:
     real, fake = pair("shift", 32).samples(300)
     assert "dimensions" in computed("kl_nearest", real, fake).details["warnings"][0]
     assert "principal" in computed("js_density", real, fake).details["warnings"][0]
-    assert "few" in computed("js_classifier", real, fake).details["warnings"][0]
+    assert "go together" in computed("js_classifier", real, fake).details["warnings"][0]
     assert "warnings" not in computed("js_nearest", *pair("manifold", 32).samples(300)).details
 
 
@@ -180,6 +180,42 @@ def test_intervals_reach_up_by_what_flexible_fits_miss() -> None:
     assert estimated(flexible, "js").high == pytest.approx(fixed.high + missed)
 
 
+def test_intervals_reach_up_by_what_wider_kernels_lose() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0, 1, 2000), rng.normal(1, 1, 2000)
+    sharp = LogRatios(0.5 - x[None], 0.5 - y[None], "the truth")
+    blurred = LogRatios(0.7 * sharp.real, 0.7 * sharp.fake, "wider")
+    alone, both = estimated(sharp, "js"), estimated(replace(sharp, wider=blurred), "js")
+    lost = alone.value - estimated(blurred, "js").value
+    assert alone.high is not None
+    assert lost > 0.005
+    assert both.high == pytest.approx(alone.high + lost / (WIDER**2 - 1))
+    assert estimated(replace(blurred, wider=sharp), "js").high == estimated(blurred, "js").high
+
+
+@pytest.mark.parametrize(
+    ("name", "truth", "pair_name", "options"),
+    [
+        ("js_nearest", "js", "uniforms", {}),  # borders within a ball: 45 % without a second opinion
+        ("kl_nearest", "kl", "shift", {}),  # 55 %
+        ("js_density", "js", "uniforms", {"estimator": "histogram"}),  # borders within a bin: 55 %
+        ("tv_density", "tv", "uniforms", {"estimator": "histogram"}),  # bins of two equal densities: 5 %
+        ("kl_density", "kl_reverse", "mixture", {"direction": "fake_real"}),  # 60 %
+    ],
+)
+def test_intervals_hold_what_balls_bins_and_kernels_blur(
+    name: str, truth: str, pair_name: str, options: dict[str, Any]
+) -> None:
+    made = pair(pair_name, 2)
+    true, held = made.known[truth].value, 0
+    for seed in range(12):
+        found = computed(name, *made.samples(1000, seed), **options)
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= true <= found.high
+    assert held >= 10
+
+
 def test_no_samples_show_that_js_is_less_than_log_2_where_none_overlap() -> None:
     for name in ("js_classifier", "js_density"):
         assert computed(name, *pair("one dimension disjoint", 1).samples(300)).high == pytest.approx(math.log(2))
@@ -202,7 +238,7 @@ def test_histograms_warn_of_wide_and_of_lonely_bins() -> None:
         found = computed(name, *pair(pair_name, 2).samples(1000, 0), estimator="histogram")
         return " ".join(found.details.get("warnings", []))
 
-    assert "twice the width" in told("kl_density", "covariance")
+    assert "coarser bins lose" in told("kl_density", "covariance")
     assert "fewer than 5" in told("kl_density", "mode dropped")
     assert told("js_density", "shift") == ""
 
@@ -215,6 +251,11 @@ def test_the_interval_of_a_critic_reaches_what_its_largest_slope_cost() -> None:
     assert found.details["mean_slope"][0] < found.details["lipschitz"][0]
     assert found.value - found.low < found.high - found.value
     assert found.value < made.known["w1"].value < found.high
+
+
+def test_chi_square_warns_where_the_squared_ratio_rests_on_few_samples() -> None:
+    assert "mean of the square of the density ratio" in warned("chi2_density", "shift", 1, 1000)
+    assert warned("chi2_density", "scale", 1, 1000) == ""
 
 
 def test_a_mean_of_weights_that_rests_on_few_samples_is_warned_of() -> None:

@@ -72,7 +72,7 @@ ALLOWED = {
     "ganeval/logits.py": (),
     "ganeval/ratios.py": ("ganeval.uncertainty",),
     "ganeval/classifier_ratios.py": ("ganeval.keeping", "ganeval.ordering", "ganeval.ratios"),
-    "ganeval/neighbour_ratios.py": ("ganeval.distances", "ganeval.ratios"),
+    "ganeval/neighbour_ratios.py": ("ganeval.distances", "ganeval.ratios", "ganeval.uncertainty"),
     "ganeval/kernel_ratios.py": ("ganeval.keeping", "ganeval.ordering", "ganeval.ratios", "ganeval.classifier_ratios"),
     "ganeval/histograms.py": ("ganeval.kernel_ratios", "ganeval.ratios", "ganeval.uncertainty"),
     "ganeval/errors.py": (),
