@@ -81,6 +81,8 @@ TRIED = (
     Tried("sinkhorn", "w1", {}),
     Tried("w1_critic", "w1", {}),
     Tried("w2_gaussian", "w2", {}),
+    Tried("swd", "sliced_w2", {}),
+    Tried("max_sliced_wasserstein", "max_sliced_w2", {}),
 )
 
 

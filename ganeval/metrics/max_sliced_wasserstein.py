@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +14,12 @@ from ganeval.metrics.metric import Laws, metric
 from ganeval.ordering import shuffled
 from ganeval.slicing import plan, unit_directions, wasserstein
 from ganeval.summaries import Features
+from ganeval.transport import few_samples, line_floor
 from ganeval.uncertainty import Estimate
 from ganeval.uncertainty.halving import halving
 
 _STILL = 1e-4  # share of W_2^2 below which a step is none
+_FOUND = 1.12  # times the value, that the half which chose the direction may make of it
 
 
 @metric(
@@ -41,7 +44,8 @@ def max_sliced_wasserstein(
 
     Formula: max_u W_2(u.x, u.y) over unit directions u, in feature units.
 
-    Trust: as a lower bound, up to the bias of a distance on a line: the search may miss the best direction.
+    Trust: as a lower bound, up to the bias of a distance on a line: the search may miss the best direction, and warns
+    where the two halves say so. `details` has the floor, about what two halves of one Gaussian are apart on a line.
 
     Blind to: what no single direction shows, such as most of a dependence between features; and to copies.
 
@@ -63,15 +67,32 @@ def max_sliced_wasserstein(
         )
     seed = int(rng.integers(2**32))  # one seed for both sides: a copy of the real set is cut as that is
     halves = [shuffled(each.rows, np.random.default_rng(seed)).chunk(2) for each in (real, fake)]
-    own, other = [], []
+    own, other, floors = [], [], []
     for here in (0, 1):
         x, y = halves[0][here], halves[1][here]
         random = unit_directions(starts, real.width, rng)
         direction, square = _ascend(x, y, torch.cat([_mean_difference(x, y), random]), iterations)
         own.append(square)
-        other.append(float(wasserstein(halves[0][1 - here], halves[1][1 - here], direction)))
-    method = f"direction from the other half of the samples; on its own half it reaches {math.sqrt(np.mean(own)):.4g}"
-    return Estimate(math.sqrt(np.mean(other)), method=method)
+        a, b = halves[0][1 - here], halves[1][1 - here]
+        other.append(float(wasserstein(a, b, direction)))
+        spread = math.sqrt(sum(float((rows.double() @ direction.T).var()) for rows in (a, b)) / 2)
+        floors.append(line_floor(spread, len(a), len(b)) ** 2)
+    value, reached, floor = (math.sqrt(np.mean(squares)) for squares in (other, own, floors))
+    method = f"direction from the other half of the samples; on its own half it reaches {reached:.4g}"
+    details: dict[str, Any] = {"floor": floor}
+    if warnings := few_samples(value, floor) or _unfound(value, reached):
+        details["warnings"] = warnings
+    return Estimate(value, method=method, details=details)
+
+
+def _unfound(value: float, reached: float) -> list[str]:
+    """A warning where the direction that one half of the samples shows is another than that of the other half."""
+    if reached <= _FOUND * value:
+        return []
+    return [
+        f"the direction found on one half of the samples reaches {reached:.3g} there and {value:.3g} on the other "
+        "half: too few samples to find the best, and the value may be too low by more than the interval says"
+    ]
 
 
 def _mean_difference(x: Tensor, y: Tensor) -> Tensor:

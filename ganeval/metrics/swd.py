@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from ganeval.errors import GanevalError
 from ganeval.metrics.metric import Laws, metric
 from ganeval.slicing import unit_directions, wasserstein
 from ganeval.summaries import Features
+from ganeval.transport import few_samples, line_floor
 from ganeval.uncertainty import Estimate
 from ganeval.uncertainty.halving import halving
 
@@ -32,7 +34,8 @@ def swd(real: Features, fake: Features, *, projections: int = 1000, p: int = 2, 
     On a line sorting solves the transport exactly, for sets of different sizes as well. A shift by d alone gives |d| /
     sqrt(D) for p = 2.
 
-    Trust: at equal counts: biased upwards by sampling, about as 1/sqrt(N) for equal sets.
+    Trust: at equal counts: biased upwards by sampling, about as 1/sqrt(N) for equal sets. `details` has the floor,
+    about what two draws of these counts from one Gaussian of that spread are apart for p = 2; near it, it warns.
 
     Blind to: what only few of the directions show, by averaging: see `max_sliced_wasserstein`; and to copies.
 
@@ -54,4 +57,10 @@ def swd(real: Features, fake: Features, *, projections: int = 1000, p: int = 2, 
     mean = float(powers.mean())
     value = mean ** (1 / p)
     error = float(powers.std()) / math.sqrt(projections) * (value / (p * mean) if mean else 0.0)
-    return Estimate(value, method=f"{projections} random directions, their Monte Carlo standard error {error:.2g}")
+    spread = math.sqrt(sum(float(each.rows.double().var(0).mean()) for each in (real, fake)) / 2)
+    floor = line_floor(spread, real.count, fake.count)
+    details: dict[str, Any] = {"floor": floor}
+    if warnings := few_samples(value, floor):
+        details["warnings"] = warnings
+    told = f"{projections} random directions, their Monte Carlo standard error {error:.2g}"
+    return Estimate(value, method=told, details=details)

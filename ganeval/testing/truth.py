@@ -14,21 +14,18 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.special import gammaln
-from scipy.stats import chi
 from torch import Tensor
 
 from ganeval.errors import GanevalError, unknown
-from ganeval.testing import integrals
+from ganeval.testing import integrals, known_gaussians
 from ganeval.testing.gaussian_mixtures import GaussianMixture, gaussian
 from ganeval.testing.integrals import Array, Known
 
 __all__ = ["NAMES", "PAIRS", "GaussianMixture", "Known", "Pair", "gaussian", "pair"]
 
-NAMES = (*integrals.DENSITY_NAMES, "w1", "w2")
-"""KL(real || fake), KL(fake || real), JS, TV, chi-square of real against fake, W1, W2 (not squared)."""
-_DRAWS = 400_000  # of a Monte Carlo integral
-_REACH = 12.0  # standard deviations that an integral goes out to
+NAMES = (*integrals.DENSITY_NAMES, "w1", "w2", "sliced_w2", "max_sliced_w2")
+"""KL(real || fake), KL(fake || real), JS, TV, chi-square of real against fake, W1, W2 (not squared), and the roots
+of the mean and of the maximum of W2^2 over directions."""
 _NEVER = Known(math.inf)
 
 
@@ -59,12 +56,9 @@ def mixtures(name: str, p: GaussianMixture, q: GaussianMixture) -> Pair:
 
     W1 and W2 are known in one dimension.
     """
-    known = _density_divergences(p, q)
+    known = known_gaussians.by_integration(p, q)
     if p.width == 1:
-        low, high = _box(p, q)
-        known |= integrals.transport_on_a_line(
-            (p.below, q.below), (p.above, q.above), p.log_density, float(low[0]), float(high[0])
-        )
+        known |= known_gaussians.on_a_line(p, q)
     what = f"mixtures of {len(p.weights)} and {len(q.weights)} Gaussians"
     return Pair(name, what, p.width, known, lambda n, rng: (p.draw(n, rng), q.draw(n, rng)))
 
@@ -75,14 +69,14 @@ def gaussians(name: str, mean_p: Array, covariance_p: Array, mean_q: Array, cova
     W1 is known on a line, for equal covariances, and for multiples of one another about one mean.
     """
     p, q = gaussian(mean_p, covariance_p), gaussian(mean_q, covariance_q)
-    known = {name: value for name, value in _reduced(p, q).items() if name not in ("w1", "w2")}
+    known = {name: value for name, value in known_gaussians.of_densities(p, q).items() if name not in ("w1", "w2")}
     known |= {
-        "kl": Known(_gaussian_kl(p, q)),
-        "kl_reverse": Known(_gaussian_kl(q, p)),
-        "chi2": Known(_gaussian_chi2(p, q)),
-        "w2": Known(_gaussian_w2(p, q)),
+        "kl": Known(known_gaussians.kl(p, q)),
+        "kl_reverse": Known(known_gaussians.kl(q, p)),
+        "chi2": Known(known_gaussians.chi2(p, q)),
+        "w2": Known(known_gaussians.w2(p, q)),
     }
-    known |= _gaussian_w1(p, q)
+    known |= known_gaussians.w1(p, q) | known_gaussians.sliced(p, q)
     return Pair(name, "Gaussians", p.width, known, lambda n, rng: (p.draw(n, rng), q.draw(n, rng)))
 
 
@@ -158,7 +152,20 @@ def widened(base: Pair, width: int, *, spread: float = 1.0, rotate: bool = True,
         return real @ rotation, fake @ rotation
 
     beside = f"{more} dimensions of noise" if spread else f"{more} empty dimensions"
-    return replace(base, what=f"{base.what}, and {beside}", width=width, draw=draw)
+    known = dict(_with_slices(base).known)
+    if spread:  # noise that both share can be left out of the best direction, and is in all others
+        known.pop("sliced_w2", None)
+    elif "sliced_w2" in known:
+        known["sliced_w2"] = Known(known["sliced_w2"].value * math.sqrt(base.width / width))
+    return replace(base, what=f"{base.what}, and {beside}", width=width, known=known, draw=draw)
+
+
+def _with_slices(made: Pair) -> Pair:
+    """On a line there is one direction."""
+    if made.width > 1 or "w2" not in made.known:
+        return made
+    known = made.known
+    return replace(made, known={**known, "sliced_w2": known["w2"], "max_sliced_w2": known["w2"]})
 
 
 def pair(name: str, width: int = 1) -> Pair:
@@ -177,7 +184,7 @@ def pair(name: str, width: int = 1) -> Pair:
 
 @cache
 def _named(name: str, width: int) -> Pair:
-    return replace(PAIRS[name](width), name=name)
+    return replace(_with_slices(PAIRS[name](width)), name=name)
 
 
 def _nothing() -> dict[str, Known]:
@@ -247,96 +254,3 @@ PAIRS: Mapping[str, Callable[[int], Pair]] = {
     "discrete": lambda width: widened(discrete("discrete", (0.4, 0.3, 0.2, 0.1), (0.1, 0.2, 0.2, 0.5)), width),
     "mode dropped": lambda width: widened(modes_dropped(2, of=3), width),
 }
-
-
-# ---- Gaussians
-
-
-def _gaussian_kl(p: GaussianMixture, q: GaussianMixture) -> float:
-    gap = q.means[0] - p.means[0]
-    solved = np.linalg.solve(q.covariances[0], np.column_stack([p.covariances[0], gap]))
-    logs = np.linalg.slogdet(q.covariances[0])[1] - np.linalg.slogdet(p.covariances[0])[1]
-    return float(np.trace(solved[:, :-1]) + gap @ solved[:, -1] - p.width + logs) / 2
-
-
-def _gaussian_chi2(p: GaussianMixture, q: GaussianMixture) -> float:
-    """Integral of p^2/q, less 1: finite where 2 P - Q is positive definite, for precisions P and Q."""
-    a, b = np.linalg.inv(p.covariances[0]), np.linalg.inv(q.covariances[0])
-    if np.linalg.eigvalsh(2 * a - b).min() <= 0:
-        return math.inf
-    gap = p.means[0] - q.means[0]
-    logs = 2 * np.linalg.slogdet(a)[1] - np.linalg.slogdet(b)[1] - np.linalg.slogdet(2 * a - b)[1]
-    pull = 2 * gap @ a @ np.linalg.solve(2 * a - b, b @ gap)
-    return math.expm1(float(logs + pull) / 2)
-
-
-def _gaussian_w2(p: GaussianMixture, q: GaussianMixture) -> float:
-    values, vectors = np.linalg.eigh(p.covariances[0])
-    root = vectors * np.sqrt(values) @ vectors.T
-    shared = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ q.covariances[0] @ root), 0)).sum()
-    square = np.sum((p.means[0] - q.means[0]) ** 2) + np.trace(p.covariances[0]) + np.trace(q.covariances[0])
-    return math.sqrt(max(0.0, float(square - 2 * shared)))
-
-
-def _gaussian_w1(p: GaussianMixture, q: GaussianMixture) -> dict[str, Known]:
-    if np.allclose(p.covariances, q.covariances):
-        return {"w1": Known(float(np.linalg.norm(p.means - q.means)))}
-    if p.width == 1:
-        return {"w1": mixtures("", p, q).known["w1"]}
-    ratio = _ratio(p, q)
-    if ratio is None or not np.allclose(p.covariances[0], p.covariances[0, 0, 0] * np.eye(p.width)):
-        return {}
-    # |x| has slope 1 along every ray, and the plan moves each sample along its own
-    mean_norm = math.sqrt(2 * p.covariances[0, 0, 0]) * math.exp(gammaln((p.width + 1) / 2) - gammaln(p.width / 2))
-    return {"w1": Known(abs(ratio - 1) * mean_norm)}
-
-
-def _ratio(p: GaussianMixture, q: GaussianMixture) -> float | None:
-    """s where q is p scaled by s about their common mean."""
-    scale = math.sqrt(q.covariances[0, 0, 0] / p.covariances[0, 0, 0])
-    same = np.allclose(p.means, q.means) and np.allclose(q.covariances, scale**2 * p.covariances)
-    return scale if same else None
-
-
-def _reduced(p: GaussianMixture, q: GaussianMixture) -> Mapping[str, Known]:
-    """Divergences of densities, after p is made standard and what the two share is left out."""
-    ratio = _ratio(p, q)
-    if ratio is not None and p.width > 2:  # the radius says all
-        reach = math.sqrt(p.width) + _REACH
-        return integrals.on_a_line(
-            lambda r: chi.logpdf(r, p.width),
-            lambda r: chi.logpdf(r / ratio, p.width) - math.log(ratio),
-            1e-9,
-            reach * max(1.0, ratio),
-        )
-    lower = np.linalg.cholesky(p.covariances[0])
-    gap = np.linalg.solve(lower, q.means[0] - p.means[0])
-    values, vectors = np.linalg.eigh(np.linalg.solve(lower, np.linalg.solve(lower, q.covariances[0]).T))
-    moved, differs = vectors.T @ gap, np.abs(values - 1) > 1e-9
-    means, spreads = list(moved[differs]), list(values[differs])
-    rest = float(np.linalg.norm(moved[~differs]))
-    if rest > 1e-12 or not means:
-        means, spreads = [*means, rest], [*spreads, 1.0]
-    width = len(means)
-    return _density_divergences(
-        gaussian(np.zeros(width), np.eye(width)), gaussian(np.array(means), np.diag(np.array(spreads)))
-    )
-
-
-def _density_divergences(p: GaussianMixture, q: GaussianMixture) -> dict[str, Known]:
-    low, high = _box(p, q)
-    if p.width == 1:
-        return integrals.on_a_line(p.log_density, q.log_density, float(low[0]), float(high[0]))
-    if p.width == 2:
-        return integrals.on_a_plane(p.log_density, q.log_density, low, high)
-    rng = np.random.default_rng(0)
-    return integrals.monte_carlo(p.log_density, q.log_density, p.draw(_DRAWS, rng), q.draw(_DRAWS, rng))
-
-
-def _box(p: GaussianMixture, q: GaussianMixture) -> tuple[Array, Array]:
-    """A box that leaves out nothing that float64 sees."""
-    reach = _REACH * np.sqrt(
-        np.stack([np.diagonal(side.covariances, axis1=1, axis2=2).max(0) for side in (p, q)]).max(0)
-    )
-    means = np.concatenate([p.means, q.means])
-    return means.min(0) - reach, means.max(0) + reach

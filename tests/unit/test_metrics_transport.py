@@ -19,6 +19,7 @@ from ganeval.metrics.mind import mind
 from ganeval.metrics.swd import swd
 from ganeval.slicing import unit_directions, wasserstein
 from ganeval.summaries import Features
+from ganeval.testing.truth import pair
 from ganeval.uncertainty import Estimate
 
 
@@ -137,6 +138,25 @@ def test_the_ascent_ends_on_the_highest_of_all_angles_at_equal_and_unequal_count
     highest = wasserstein(x, y, torch.stack([angles.cos(), angles.sin()], 1)).max()
     assert square == pytest.approx(float(highest), rel=1e-3)
     assert float(wasserstein(x, y, best)) == pytest.approx(square, rel=1e-12)
+
+
+def test_slices_warn_where_few_samples_make_them() -> None:
+    """Two draws of one Gaussian are as far apart as their floor says, within a third, whatever the counts."""
+    for n, m in ((200, 200), (2000, 500)):
+        drawn = [swd(features(normal(n, 16, s)), features(normal(m, 16, s + 50)), rng=seeded()) for s in range(8)]
+        assert np.mean([one.value for one in drawn]) == pytest.approx(drawn[0].details["floor"], rel=1 / 3)
+        assert all("bias of few samples" in one.details["warnings"][0] for one in drawn)
+    assert "warnings" not in swd(features(normal(500, 16, 0)), features(normal(500, 16, 1) + 1), rng=seeded()).details
+    assert "bias of few samples" in max_sliced(normal(300, 16, 0), normal(300, 16, 1)).details["warnings"][0]
+
+
+def test_max_sliced_warns_where_its_direction_is_not_found() -> None:
+    made = pair("discrete", 64)
+    few, many = (max_sliced(*made.samples(n, 0)) for n in (400, 6000))
+    assert few.value < 0.85 * made.known["max_sliced_w2"].value
+    assert "too few samples to find the best" in few.details["warnings"][0]
+    assert many.value == pytest.approx(made.known["max_sliced_w2"].value, rel=0.07)
+    assert "warnings" not in many.details
 
 
 def test_max_sliced_is_at_least_the_mean_over_directions() -> None:

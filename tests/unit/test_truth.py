@@ -136,6 +136,35 @@ def test_pinsker_and_its_like_hold() -> None:
         assert known["w1"] <= known["w2"]
 
 
+def test_slices_equal_those_along_many_directions() -> None:
+    rng = np.random.default_rng(0)
+    for name, width in (("shift", 3), ("scale", 3), ("covariance", 3), ("covariance", 16)):
+        made = pair(name, width)
+        directions = rng.standard_normal((40_000, width))
+        directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+        p, q, gap = moments_of(name, width)
+        spreads = [np.sqrt(np.einsum("ki,ij,kj->k", directions, side, directions)) for side in (p, q)]
+        squares = (directions @ gap) ** 2 + (spreads[0] - spreads[1]) ** 2
+        assert made.known["sliced_w2"].value == pytest.approx(math.sqrt(squares.mean()), rel=0.01)
+        most = math.sqrt(squares.max())
+        assert most <= made.known["max_sliced_w2"].value * 1.01
+        assert made.known["max_sliced_w2"].value <= made.known["w2"].value * (1 + 1e-9)
+        if width == 3:  # many enough to meet the best of them
+            assert most == pytest.approx(made.known["max_sliced_w2"].value, rel=0.01)
+
+
+def moments_of(name: str, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Covariances and the difference of means, from a great many draws."""
+    real, fake = (side.double().numpy() for side in pair(name, width).samples(400_000, 5))
+    return np.cov(real.T), np.cov(fake.T), fake.mean(0) - real.mean(0)
+
+
+def test_noise_that_both_share_leaves_the_best_direction_as_it_was() -> None:
+    assert pair("discrete", 8).known["max_sliced_w2"].value == pair("discrete", 1).known["w2"].value
+    assert "sliced_w2" not in pair("discrete", 8).known
+    assert pair("manifold", 16).known["sliced_w2"].value == pytest.approx(1.5 / 4)
+
+
 def test_widening_keeps_the_pair_within() -> None:
     base = pair("mode dropped", 1)
     wide = widened(base, 5, spread=0.0)
