@@ -97,9 +97,9 @@ def _doubts(x: Array, y: Array) -> tuple[str, ...]:
     if least >= needed:
         return ()
     return (
-        f"{least} samples of a set are few for how {width} features go together: of that, classifiers learn what lies "
-        "in a few directions, or in means and spreads, and other differences are missing from the value, which is "
-        f"then too low, interval included; use {needed} or more, or fewer features",
+        f"{least} samples of a set are too few to show how {width} features go together ({needed:,} would): "
+        "differences that lie neither in a few directions nor in means and spreads are missing, and value and interval "
+        "may be too low",
     )
 
 

@@ -84,7 +84,8 @@ def estimated(ratios: LogRatios, divergence: Divergence) -> Estimate:
     missed = _missed(ratios, divergence, value - bound, bound) + max(0.0, blurred) / (WIDER**2 - 1)
     found = reaching(found, missed)
     details = {"bound": max(0.0, bound - _ONE_SIDED * spread), "bound_mean": bound, **separation(ratios)}
-    warnings = (*ratios.warnings, *_unmet(ratios, divergence), *_few_weights(ratios, divergence))
+    unmet = _unmet(ratios, divergence) if value > error else ()  # sets that may be equal leave nothing to be guessed
+    warnings = (*ratios.warnings, *unmet, *_few_weights(ratios, divergence))
     warnings += (*_unlearnt(value, bound, error), *_bordered(ratios)) if divergence == "js" else ()
     return bounded(replace(found, details=details), LIMITS[divergence], warnings)
 
@@ -192,7 +193,7 @@ def _few_weights(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
 
 def _unlearnt(value: float, bound: float, error: float) -> tuple[str, ...]:
     """A warning where much of a value is no bound, but what more fits are expected to add to it."""
-    if value - bound <= max(_CARRIED * value, error):
+    if value <= 0 or value - bound <= max(_CARRIED * value, error):
         return ()
     return (
         f"fits prove {max(0.0, bound):.3g} of {value:.3g} nats, and the rest is what more of them would add: so many "

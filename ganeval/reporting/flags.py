@@ -15,12 +15,12 @@ def flags(card: Scorecard, name: str) -> list[Flag]:
 
 
 def _doubted(card: Scorecard, name: str) -> list[Flag]:
-    """What metrics say against their own numbers."""
-    return [
-        Flag(name, "warning", f"{score.metric}: {text}")
-        for score in card.scores
-        for text in score.details.get("warnings", [])
-    ]
+    """What metrics say against their own numbers; what several say alike, once."""
+    saying: dict[str, list[str]] = {}
+    for score in card.scores:
+        for text in score.details.get("warnings", []):
+            saying.setdefault(text, []).append(score.metric)
+    return [Flag(name, "warning", f"{', '.join(dict.fromkeys(metrics))}: {text}") for text, metrics in saying.items()]
 
 
 def _suspicious(card: Scorecard, name: str) -> list[Flag]:

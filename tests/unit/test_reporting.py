@@ -35,6 +35,7 @@ from ganeval.reporting import (
     write_report,
 )
 from ganeval.reporting.charts import PLOT_HEIGHT, Axis, bar_chart, line_charts
+from ganeval.reporting.flags import flags
 from ganeval.reporting.markdown import sections_markdown
 from ganeval.reporting.numbers import column_decimals
 from ganeval.scorecard import ImageSetRecord, Score, Scorecard
@@ -158,6 +159,15 @@ class Page(HTMLParser):
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_several_metrics_say_against_their_numbers_is_said_once():
+    plain = card("dcgan", VALUES[0])
+    said = {"fd": ["few samples", "no Gaussians"], "kid": ["few samples"], "precision": []}
+    scores = [one.model_copy(update={"details": {"warnings": said.get(one.metric, [])}}) for one in plain.scores]
+    told = flags(plain.model_copy(update={"scores": scores}), "a name")
+    doubts = [flag.text for flag in told if flag.text.startswith(("fd", "kid"))]
+    assert doubts == ["fd, kid: few samples", "fd: no Gaussians"]
 
 
 @pytest.mark.parametrize("exponent", range(-9, 9))
