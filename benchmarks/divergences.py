@@ -78,6 +78,7 @@ TRIED = (
     Tried("tv_density", "tv", HISTOGRAM, 2),
     Tried("w1", "w1", {}, 1),
     Tried("emd", "w1", {}),
+    Tried("emd", "w2", {"p": 2}),
     Tried("sinkhorn", "w1", {}),
     Tried("w1_critic", "w1", {}),
     Tried("w2_gaussian", "w2", {}),

@@ -167,8 +167,8 @@ def test_max_sliced_is_at_least_the_mean_over_directions() -> None:
 # ---- Earth mover's
 
 
-def earth(real: torch.Tensor, fake: torch.Tensor, size: int = 1000) -> Estimate:
-    return emd(features(real), features(fake), size=size, rng=seeded())
+def earth(real: torch.Tensor, fake: torch.Tensor, size: int = 1000, p: int = 1) -> Estimate:
+    return emd(features(real), features(fake), size=size, p=p, rng=seeded())
 
 
 @pytest.mark.parametrize(("n", "m"), [(40, 40), (20, 30)])
@@ -179,11 +179,21 @@ def test_emd_equals_the_assignment_problem(n: int, m: int) -> None:
     assert earth(x, y).value == pytest.approx(costs[linear_sum_assignment(costs)].mean(), rel=1e-9)
 
 
+@pytest.mark.parametrize(("p", "cost"), [(1, "euclidean"), (2, "sqeuclidean")])
 @pytest.mark.parametrize("n", [50, 70])
-def test_emd_equals_pot(n: int) -> None:
+def test_emd_equals_pot(n: int, p: int, cost: str) -> None:
     x, y = normal(n, 8, 0), normal(70, 8, 1, mean=0.3)
-    peer = ot.emd2(np.full(n, 1 / n), np.full(70, 1 / 70), ot.dist(x.double(), y.double(), "euclidean").numpy())
-    assert earth(x, y).value == pytest.approx(float(peer), rel=1e-9)
+    peer = ot.emd2(np.full(n, 1 / n), np.full(70, 1 / 70), ot.dist(x.double(), y.double(), cost).numpy())
+    assert earth(x, y, p=p).value == pytest.approx(float(peer) ** (1 / p), rel=1e-9)
+
+
+def test_emd_of_p_2_is_w2_and_refuses_less_than_1() -> None:
+    x, y = normal(900, 1, 0), normal(900, 1, 1, mean=1.0)
+    line = math.sqrt(float((x.sort(0).values - y.sort(0).values).double().square().mean()))
+    assert earth(x, y, p=2).value == pytest.approx(line, rel=1e-6)
+    assert earth(x, y, size=300, p=2).value == pytest.approx(line, rel=0.1)  # the mean of three pairs' squares
+    with pytest.raises(GanevalError, match="p is 0"):
+        earth(x, y, p=0)
 
 
 def test_emd_of_a_shift_is_its_length() -> None:
