@@ -174,10 +174,16 @@ def summed_up(run: Run) -> dict[str, Any]:
 def _against(true: float, values: np.ndarray, run: Run) -> dict[str, float]:
     rmse = float(np.sqrt(np.mean((values - true) ** 2)))
     found = {"bias": float(values.mean() - true), "rmse": rmse, "relative rmse": rmse / true if true else math.nan}
-    ends = [(low, high) for low, high in zip(run["low"], run["high"]) if low is not None and high is not None]
     allowance = 1e-4 * true  # values are kept to five digits
-    if ends:
-        found["coverage"] = float(np.mean([low - allowance <= true <= high + allowance for low, high in ends]))
+    held = [
+        (low - allowance <= true <= high + allowance, not warned)
+        for low, high, warned in zip(run["low"], run["high"], run["warned"])
+        if low is not None and high is not None
+    ]
+    if held:
+        found["coverage"] = float(np.mean([holds for holds, _ in held]))
+    if quiet := [holds for holds, unwarned in held if unwarned]:
+        found |= {"quiet": len(quiet), "quiet coverage": float(np.mean(quiet))}
     bounds = [value for value in run["bound"] if value is not None]
     if bounds:
         found["violations"] = float(np.mean([value > true + allowance for value in bounds]))
@@ -247,21 +253,24 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def _overall(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """By estimator, dimensions and samples: coverage, also of runs in combinations where it is silent, and bounds."""
-    yield "| estimator | divergence | d | n | intervals that cover | where it does not warn | bounds above the truth |"
+    """By estimator, dimensions and samples, and over all: coverage, also of runs without a warning, and bounds."""
+    yield "| estimator | divergence | d | n | intervals that cover | of runs without a warning | bounds above the truth |"
     yield "|---|---|---|---|---|---|---|"
     rows = [row for row in rows if 0 < row["truth"] < math.inf]
-    for key in sorted({(row["estimator"], row["divergence"], row["d"], row["n"]) for row in rows}):
-        own = [row for row in rows if (row["estimator"], row["divergence"], row["d"], row["n"]) == key]
-        silent = [row for row in own if row.get("warned", 1) < 0.5]
-        cells = [_pooled(own, "coverage"), _pooled(silent, "coverage"), _pooled(own, "violations")]
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["estimator"], row["divergence"], row["d"], row["n"]), []).append(row)
+    for key, own in [*sorted(groups.items()), (("all", "", "", ""), rows)]:
+        cells = [_pooled(own, "coverage"), _pooled(own, "quiet coverage", "quiet"), _pooled(own, "violations")]
         if any(cells):
             yield "| " + " | ".join([*map(str, key), *cells]) + " |"
 
 
-def _pooled(rows: Iterable[Mapping[str, Any]], field: str) -> str:
-    found = [(row[field], row["runs"]) for row in rows if field in row]
-    return f"{sum(share * runs for share, runs in found) / sum(runs for _, runs in found):.0%}" if found else ""
+def _pooled(rows: Iterable[Mapping[str, Any]], field: str, count: str = "runs") -> str:
+    """The share, and of how many runs."""
+    found = [(row[field], row[count]) for row in rows if field in row]
+    runs = sum(number for _, number in found)
+    return f"{sum(share * number for share, number in found) / runs:.1%} of {runs:,}" if runs else ""
 
 
 def failed(row: Mapping[str, Any]) -> bool:

@@ -182,12 +182,12 @@ def _few_weights(ratios: LogRatios, divergence: Divergence) -> Iterator[str]:
         return
     power = 2 if divergence == "chi2" else 1  # of the ratio, whose mean is asked for
     logs = power * _clipped(logits, ratios, 1 / power).mean(0)
-    effective = math.exp(2 * float(logsumexp(logs)) - float(logsumexp(2 * logs)))
-    if effective < _FEW_WEIGHTS:
+    effective, needed = math.exp(2 * float(logsumexp(logs)) - float(logsumexp(2 * logs))), power * _FEW_WEIGHTS
+    if effective < needed:
         yield (
             f"the mean of the {'square of the ' * (power == 2)}density ratio rests on {effective:.0f} of {len(logs)} "
             f"samples in effect, where "
-            f"{_FEW_WEIGHTS} or more are needed: the value is unsteady, and its interval too narrow; JS is steadier"
+            f"{needed} or more are needed: the value is unsteady, and its interval too narrow; JS is steadier"
         )
 
 
