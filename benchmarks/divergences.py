@@ -254,7 +254,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 def _overall(rows: list[dict[str, Any]]) -> Iterator[str]:
     """By estimator, dimensions and samples, and over all: coverage, also of runs without a warning, and bounds."""
-    yield "| estimator | divergence | d | n | intervals that cover | of runs without a warning | bounds above the truth |"
+    yield "| estimator | divergence | d | n | covered | of runs without a warning | bounds above the truth |"
     yield "|---|---|---|---|---|---|---|"
     rows = [row for row in rows if 0 < row["truth"] < math.inf]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
