@@ -28,27 +28,29 @@ def histogram_divergence(
 
     Binning can only lower a divergence. Samples too few for their bins raise it: by twice the expectation of the second
     derivative, which Miller and Madow (1955) subtract. TV has none: there the interval reaches down to what is left
-    where other samples than a bin's own say which set has more of it. How much the value moves with coarser bins shows
-    what these lose, at most: the interval reaches up by so much.
+    where other samples than a bin's own say which set has more of it. Bins lose at most in proportion to their width,
+    as at a border: the interval reaches up by what coarser bins say of that.
     """
     sides, how, warnings = projected(real, fake, components)
     bins = max(2, round((4 * min(map(len, sides))) ** (1 / (sides[0].shape[1] + 2))))
     places = _places(sides, bins)
     counts = _counts(places)
     value = _corrected(divergence, counts, correction)
-    coarser = [_corrected(divergence, _counts(_places(sides, number)), correction) for number in _fewer(bins)]
-    lost = max(abs(value - each) for each in coarser)
+    coarser = {
+        number: value - _corrected(divergence, _counts(_places(sides, number)), correction) for number in _fewer(bins)
+    }
+    lost = max((abs(less) / (bins / number - 1) for number, less in coarser.items()), default=0.0)
     method = f"interval of a histogram of {len(counts[0])} bins, correction {correction}, {how}"
     found = reaching(normal_interval(value, _error(divergence, *counts), method), lost)
     if divergence == "tv":
         found = reaching(found, min(0.0, _crossed_tv(places) - value))
-    warnings += (*_coarse(value, max(value - each for each in coarser), bins), *_unmet(divergence, *counts))
+    warnings += (*_coarse(value, max(coarser.values(), default=0.0), bins), *_unmet(divergence, *counts))
     return bounded(found, LIMITS[divergence], warnings)
 
 
 def _fewer(bins: int) -> set[int]:
-    """Numbers of coarser bins: several, since the borders of one may fall where it does not matter."""
-    return {max(2, bins * part // 12) for part in (6, 8, 9)}
+    """Numbers of coarser bins, half and two thirds: the borders of one may fall where it does not matter."""
+    return {max(2, bins // 2), max(2, bins * 2 // 3)} - {bins}
 
 
 def _corrected(divergence: Binned, counts: tuple[Array, Array], correction: Correction) -> float:

@@ -57,7 +57,7 @@ class Moments(Summary):
             self._fold(other._folded, other._mean, other._scatter)
             self.count += other._folded
         if other.count:
-            self._sample.update(other.sample)
+            self._sample.update(*other._sample.held())
         for rows in other._waiting:
             self._take(rows)
 
@@ -124,7 +124,7 @@ class Moments(Summary):
         if self._folded:
             state |= {"mean": self._mean, "scatter": self._scatter}
         if self.count:
-            state["sample"] = self.sample
+            state["sample"], state["sample_numbers"] = self._sample.held()
         return state
 
     @classmethod
@@ -136,7 +136,7 @@ class Moments(Summary):
         if "waiting" in state:
             summary._take(state["waiting"])
         if "sample" in state:
-            summary._sample.update(state["sample"])
+            summary._sample.update(state["sample"], state.get("sample_numbers"))
         return summary
 
 

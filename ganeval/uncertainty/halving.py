@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from ganeval.errors import GanevalError
 from ganeval.keeping import Kept
-from ganeval.row_sample import content_numbers
+from ganeval.row_sample import draw
 from ganeval.summaries import Features, Summary
 from ganeval.uncertainty.estimates import POINT, Estimate, current_level, in_percent
 
@@ -89,8 +89,7 @@ class _Taken:
     """At most `most` rows of a set, whatever their order, and their halves, which all metrics that ask share."""
 
     def __init__(self, summary: Features, most: int) -> None:
-        order = torch.from_numpy(np.argsort(content_numbers(summary.rows), kind="stable")[:most])
-        self._rows = summary.part(order)
+        self._rows = summary.part(torch.from_numpy(draw(summary.rows, most)))
         self._halves: dict[int, tuple[Features, Features]] = {}
         self._cutting = threading.Lock()
         self.share = self._rows.count / summary.count

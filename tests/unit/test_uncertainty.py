@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from ganeval.metrics.metric import estimated, get
-from ganeval.row_sample import RowSample
+from ganeval.row_sample import RowSample, draw
 from ganeval.summaries import Features, GivenMoments, Moments, Summary
+from ganeval.testing.truth import pair
 from ganeval.uncertainty import Estimate, between_runs, share_interval, squared_interval
 from ganeval.uncertainty.halving import halving
 
@@ -125,6 +126,42 @@ def test_a_sample_of_rows_is_the_same_whatever_the_order_batches_and_shards() ->
     assert whole.rows.shape == (50, 3)
     again = Moments.from_state(of(Moments, data).state_dict())
     assert torch.equal(again.sample, of(Moments, data.flip(0)).sample)
+
+
+def test_rows_that_repeat_are_drawn_in_their_proportions() -> None:
+    """As a generator that makes few images would have it: 60, 30 and 10 % of three, and as many that occur once."""
+    rng = np.random.default_rng(0)
+    few = torch.tensor([[1.0], [2.0], [3.0]])[torch.from_numpy(rng.choice(3, 6000, p=[0.6, 0.3, 0.1]))]
+    data = torch.cat([few, 10 + rows(6000, 1, 1)])[torch.from_numpy(rng.permutation(12_000))]
+    sampled, orders = RowSample(1000), draw(data, 1000)
+    sampled.update(data)
+    for drawn in (sampled.rows, data[torch.from_numpy(orders)]):
+        assert len(drawn) == 1000
+        shares = [float((drawn == value).double().mean()) for value in (1.0, 2.0, 3.0)]
+        assert shares == pytest.approx([0.3, 0.15, 0.05], abs=0.04)
+    assert sorted(draw(few, 10_000)) == list(range(6000))
+
+
+def test_a_sample_of_rows_that_repeat_is_the_same_whatever_the_order_and_batches() -> None:
+    data = torch.from_numpy(np.random.default_rng(0).integers(12, size=(3000, 2)).astype(np.float32))  # 144 contents
+    whole, parts, again = RowSample(100), RowSample(100), RowSample(100)
+    whole.update(data)
+    for part in data.flip(0).split(33):
+        parts.update(part)
+    again.update(*whole.held())
+    assert torch.equal(parts.rows, whole.rows)
+    assert torch.equal(again.rows, whole.rows)
+    assert torch.equal(data[torch.from_numpy(draw(data, 100))], whole.rows)
+
+
+def test_an_interval_of_rows_that_repeat_holds_the_value() -> None:
+    """Drawn by content alone, 500 rows of four points were all at one of them, and the interval had no width."""
+    made, held = pair("discrete", 1), 0
+    for seed in range(12):
+        sets = {role: of(Features, side) for role, side in zip(("real", "fake"), made.samples(3000, seed))}
+        low, high = bounds(score("emd", sets))
+        held += low <= made.known["w1"].value <= high
+    assert held >= 9  # without copies drawing for themselves 2
 
 
 def test_runs_of_one_recipe_spread_more_than_their_samples() -> None:
