@@ -21,7 +21,8 @@ class Moments(Summary):
     While there are no more rows than D (or than a chunk), the rows themselves are kept: that is no larger than the
     covariance and lets the Frechet distance of few samples use singular values of an N x N product. After that, rows
     are folded a fixed number at a time into a mean and a scatter matrix about that mean (Chan, Golub, LeVeque 1983),
-    so that the cut into batches cannot change the sums. A bounded random sample of the rows stays for intervals.
+    so that the cut into batches cannot change the sums. A bounded random sample of the rows stays for intervals, and
+    for that how often each row was, by a number of 64 bits.
     """
 
     kind = "moments"
