@@ -18,6 +18,7 @@ from ganeval.summaries import Features
 from ganeval.uncertainty import Estimate, normal_interval
 
 _OVERFIT = 0.2  # of the value, that critics may find more on samples they learnt from
+_UNLEARNT = 2.0  # times what critics find more on those, that W1 may lie above the value
 _HIDDEN, _BATCH, _RATE, _PENALTY, _LEAK, _PAIRS = 64, 128, 3e-3, 80.0, 0.2, 1000
 
 
@@ -40,7 +41,8 @@ def w1_critic(real: Features, fake: Features, *, steps: int = 300, rng: np.rando
 
     Formula: (E_p f - E_q f) / max slope of f: W1 for the best f, less for any other. The best f has slope 1 wherever
     mass moves. So the interval reaches from the value's noise up to the value at the mean slope at held-out samples
-    (`details["mean_slope"]`): what dividing by the largest one cost.
+    (`details["mean_slope"]`), what dividing by the largest one cost, and by twice what critics find more between the
+    samples that they learnt from: their own show too much of W1, others too little, and the best critic more than both.
 
     Trust: as a lower bound in any number of dimensions, unlike `emd`, which is too high. It is low where the critic has
     not been trained to the end or is steep in a few places, and in many dimensions, where it warns if it knows its own
@@ -73,8 +75,9 @@ def w1_critic(real: Features, fake: Features, *, steps: int = 300, rng: np.rando
         float(on_real.mean() - on_fake.mean()), error, f"interval of two critics, {steps} steps each"
     )
     assert found.high is not None
-    high = found.high + max(0.0, found.value) * (float(np.mean(np.divide(slopes, usual))) - 1)
     learnt = _learnt(critics, held, unit / np.array(slopes))
+    high = found.high + max(0.0, found.value) * (float(np.mean(np.divide(slopes, usual))) - 1)
+    high += _UNLEARNT * max(0.0, learnt - found.value)
     details = {
         "lipschitz": slopes,
         "mean_slope": usual,

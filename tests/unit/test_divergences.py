@@ -253,6 +253,14 @@ def test_the_interval_of_a_critic_reaches_what_its_largest_slope_cost() -> None:
     assert found.value < made.known["w1"].value < found.high
 
 
+def test_the_interval_of_a_critic_reaches_what_few_samples_taught_it() -> None:
+    made = pair("one dimension disjoint", 16)
+    true = made.known["w1"].value
+    found = [computed("w1_critic", *made.samples(400, seed)) for seed in range(3)]
+    assert all(one.details["learnt_from"] > 1.03 * one.value for one in found)
+    assert all(one.value < 0.95 * true < true < one.high for one in found if one.high is not None)
+
+
 def test_chi_square_warns_where_the_squared_ratio_rests_on_few_samples() -> None:
     assert "mean of the square of the density ratio" in warned("chi2_density", "shift", 1, 1000)
     assert warned("chi2_density", "scale", 1, 1000) == ""
