@@ -32,7 +32,7 @@ class RowSample:
 
     def update(self, rows: Tensor, numbers: Tensor | None = None) -> None:
         """Take in float32 rows (N, D), or those that another sample held, with their numbers."""
-        found = self._of_copies(content_numbers(rows)) if numbers is None else numbers.numpy().view(np.uint64)
+        found = _numbers(content_numbers(rows), self._seen) if numbers is None else numbers.numpy().view(np.uint64)
         if sum(map(len, self._numbers)) >= self._most and len(self._numbers) == 1:
             below = found < self._numbers[0][-1]
             rows, found = rows[torch.from_numpy(below)], found[below]
@@ -54,13 +54,6 @@ class RowSample:
         """float32 (min(N, most), D)."""
         return self.held()[0]
 
-    def _of_copies(self, keys: np.ndarray) -> np.ndarray:
-        earlier = [0] * len(keys)
-        for place, key in enumerate(keys.tolist()):
-            earlier[place] = self._seen[key]
-            self._seen[key] += 1
-        return _numbers(keys, np.array(earlier, np.uint64))
-
     def _prune(self) -> None:
         numbers = np.concatenate(self._numbers)
         kept = np.argsort(numbers, kind="stable")[: self._most]
@@ -73,17 +66,16 @@ def draw(rows: Tensor, most: int) -> np.ndarray:
     >>> len(set(draw(torch.tensor([[1.0]] * 50 + [[2.0]] * 50), 20).tolist()))
     20
     """
-    keys = content_numbers(rows)
-    order = np.argsort(keys, kind="stable")
-    begins = np.flatnonzero(np.diff(keys[order], prepend=~keys[order][:1]))
-    earlier = np.empty(len(keys), np.uint64)
-    earlier[order] = np.arange(len(keys)) - np.repeat(begins, np.diff(begins, append=len(keys)))
-    found: np.ndarray = np.argsort(_numbers(keys, earlier), kind="stable")[:most]
+    found: np.ndarray = np.argsort(_numbers(content_numbers(rows), Counter()), kind="stable")[:most]
     return found
 
 
-def _numbers(keys: np.ndarray, earlier: np.ndarray) -> np.ndarray:
-    """Of contents (N,) and of how many copies came before => of each copy its own; of a first one, its content's."""
+def _numbers(keys: np.ndarray, seen: Counter[int]) -> np.ndarray:
+    """Of contents (N,) => of each copy its own number, the content's of the first; `seen` counts them on."""
+    earlier = np.empty(len(keys), np.uint64)
+    for place, key in enumerate(keys.tolist()):
+        earlier[place] = seen[key]
+        seen[key] += 1
     return np.where(earlier == 0, keys, _mixed(keys + earlier * np.uint64(_STRIDE)))
 
 
